@@ -1,0 +1,324 @@
+#include "stream_file.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <boost/json/value_to.hpp>
+
+#include <landfall/runtime/assert.hpp>
+
+namespace jsonl {
+namespace {
+
+constexpr std::size_t buffer_size = 1 << 20;
+
+/// The size without a last line that was not written whole.
+std::uint64_t size_of_whole_lines(File const& file, std::uint64_t size) {
+  constexpr std::uint64_t step = 64 << 10;
+  for (std::uint64_t end = size; end > 0;) {
+    std::uint64_t const begin = end - std::min(end, step);
+    auto const line_end = file.read(begin, static_cast<std::size_t>(end - begin)).find_last_of('\n');
+    if (line_end != std::string::npos) return begin + line_end + 1;
+    end = begin;
+  }
+  return 0;
+}
+
+/// Cuts off a last line that was not written whole. Returns the size.
+std::uint64_t cut_torn_line(File const& file) {
+  auto const size = file.size();
+  auto const whole = size_of_whole_lines(file, size);
+  if (whole != size) file.truncate(whole);
+  return whole;
+}
+
+void copy(File const& from, File const& to, std::uint64_t place) {
+  for (std::uint64_t position = 0;;) {
+    auto const bytes = from.read(position, buffer_size);
+    if (bytes.empty()) return;
+    to.write(bytes, place + position);
+    position += bytes.size();
+  }
+}
+
+}  // namespace
+
+Replacement replacement_of(landfall::DestinationStream const& stream) {
+  if (!stream.replaces_old_data()) return Replacement();
+  if (!stream.has_generations() || *stream.minimum_generation_id <= 0) return Replacement(Replacement::Kind::fresh);
+  if (*stream.minimum_generation_id < *stream.generation_id) {
+    throw landfall::config_error(
+        "stream {}: a minimum_generation_id ({}) between 0 and the generation_id ({}) is not supported: the rows of a "
+        "file go all or none",
+        to_string(stream.descriptor), *stream.minimum_generation_id, *stream.generation_id);
+  }
+  return Replacement(Replacement::Kind::generation, *stream.generation_id);
+}
+
+/// What must be known about a stream's file beside its rows.
+struct StreamFile::Note {
+  struct Merge {
+    std::int64_t generation = 0;  ///< whose rows are being put behind
+    std::uint64_t place = 0;      ///< where they begin
+  };
+
+  std::optional<std::int64_t> replaced_by_generation;
+  std::optional<Merge> merge;
+
+  static Note parse(std::string_view text) {
+    auto const json = boost::json::parse(text);
+    Note note;
+    if (auto const* generation = json.as_object().if_contains("replaced_by_generation")) {
+      note.replaced_by_generation = generation->to_number<std::int64_t>();
+    }
+    if (auto const* merge = json.as_object().if_contains("merge")) {
+      note.merge =
+          Merge{merge->at("generation").to_number<std::int64_t>(), merge->at("place").to_number<std::uint64_t>()};
+    }
+    return note;
+  }
+
+  std::string print() const {
+    boost::json::object json;
+    if (replaced_by_generation) json["replaced_by_generation"] = *replaced_by_generation;
+    if (merge) json["merge"] = {{"generation", merge->generation}, {"place", merge->place}};
+    return boost::json::serialize(json) + '\n';
+  }
+};
+
+StreamFile::StreamFile(DataFolder const& folder, landfall::DestinationStream const& stream, RecordFormat format,
+                       std::uint64_t seed)
+    : data_folder_(&folder),
+      path_(stream_path(stream.descriptor)),
+      replacement_(replacement_of(stream)),
+      formatter_(format, stream, seed) {}
+
+void StreamFile::blocking_open() {
+  auto const folder = data_folder_->data().subfolder(path_.folders);
+  finish_interrupted(folder);
+  name_ = choose_name(folder);
+  file_ = folder.open_file(name_);
+  // Two names can meet in one file where case does not count, or where the folder of one sync is inside another's.
+  if (!file_.try_lock()) throw landfall::config_error("{} is being written by somebody else", file_.path());
+  auto const size = cut_torn_line(file_);
+  file_.sync_data();  // rows of an attempt that was killed may not be on disk, and what follows is cut back to here
+  folder.sync();      // the file may be new
+  size_ = size;
+  synced_size_ = size;
+}
+
+/// Also decides what is carried over from attempts that failed.
+std::string StreamFile::choose_name(Folder const& folder) const {
+  switch (replacement_.kind) {
+    case Replacement::Kind::none:
+      folder.remove(work_name_without_generation());
+      for (auto const generation : work_generations(folder)) merge(folder, generation);
+      return path_.file;
+    case Replacement::Kind::fresh:
+      remove_works_except(folder, std::nullopt);
+      return work_name_without_generation();
+    case Replacement::Kind::generation:
+      remove_works_except(folder, replacement_.generation);
+      if (read_note().replaced_by_generation == replacement_.generation) return path_.file;
+      return work_name(replacement_.generation);
+  }
+  LANDFALL_ASSERT(false);
+}
+
+std::uint64_t StreamFile::blocking_write(landfall::RecordBatch const& records, Milliseconds now) {
+  throw_if_broken();
+  std::uint64_t const begin = size_;
+  std::uint64_t end = begin;
+  try {
+    RowBuffer rows(std::min<std::size_t>(buffer_size, records.bytes() + 256 * (records.size() + 1)),
+                   [&](std::string_view bytes) {
+                     file_.write(bytes, end);
+                     end += bytes.size();
+                   });
+    formatter_.write(records, now, rows);
+    rows.flush();
+  } catch (std::exception const& error) {
+    try {
+      file_.truncate(begin);
+    } catch (landfall::Error const&) {
+      mark_broken(error.what());  // half a batch may stand there: nothing may follow it
+    }
+    throw;
+  }
+  size_ = end;
+  return end;
+}
+
+void StreamFile::blocking_sync(std::uint64_t mark) {
+  std::lock_guard const lock(sync_mutex_);
+  throw_if_broken();
+  if (synced_size_ && *synced_size_ >= mark) return;
+  std::uint64_t const covered = size_;
+  LANDFALL_ASSERT(mark <= covered);
+  try {
+    file_.sync_data();
+  } catch (landfall::Error const& error) {
+    mark_broken(error.message());
+    throw_if_broken();
+  }
+  synced_size_ = covered;
+}
+
+void StreamFile::blocking_commit() {
+  blocking_sync(size_);
+  if (name_ != path_.file) swap(data_folder_->data().subfolder(path_.folders));
+  file_ = File();
+}
+
+void StreamFile::blocking_abandon() {
+  if (!file_) return;
+  std::lock_guard const lock(sync_mutex_);
+  if (is_broken() && synced_size_) file_.truncate(*synced_size_);  // what is behind it was never acknowledged
+  file_ = File();
+}
+
+void StreamFile::swap(Folder const& folder) const {
+  bool const by_generation = replacement_.kind == Replacement::Kind::generation;
+  auto note = read_note();
+  if (by_generation) {
+    note.replaced_by_generation = replacement_.generation;
+    write_note(note);
+  }
+  if (folder.find_file(name_)) folder.rename(name_, path_.file);
+  folder.sync();
+  if (!by_generation && note.replaced_by_generation) {
+    note.replaced_by_generation.reset();
+    write_note(note);
+  }
+}
+
+void StreamFile::finish_interrupted(Folder const& folder) const {
+  auto note = read_note();
+  if (note.merge) finish_merge(folder, note);
+  if (!note.replaced_by_generation) return;
+  auto const work = work_name(*note.replaced_by_generation);
+  if (!folder.find_file(work)) return;
+  folder.rename(work, path_.file);
+  folder.sync();
+}
+
+void StreamFile::finish_merge(Folder const& folder, Note& note) const {
+  auto const [generation, place] = *note.merge;
+  auto const work = folder.find_file(work_name(generation));
+  if (!work) {      // it went last: all is done
+    folder.sync();  // it must not come back without the note
+    note.merge.reset();
+    return write_note(note);
+  }
+  auto const file = folder.open_file(path_.file);
+  auto const size = file.size();
+  if (size < place || size > place + work->size()) {
+    throw landfall::config_error(
+        "{} was changed by somebody else while rows of an interrupted sync were being added: it should have {} to {} "
+        "bytes and has {}. Restore it, or move it and {} away",
+        file.path(), place, place + work->size(), size, work->path());
+  }
+  file.truncate(place);
+  cut_torn_line(*work);  // it was cut before, but perhaps not on disk
+  put_behind(folder, *work, place, note);
+}
+
+void StreamFile::merge(Folder const& folder, std::int64_t generation) const {
+  auto const work = folder.find_file(work_name(generation));
+  LANDFALL_ASSERT(work.has_value());
+  auto const file = folder.open_file(path_.file);
+  auto note = read_note();
+  cut_torn_line(*work);
+  note.merge = Note::Merge{generation, cut_torn_line(file)};
+  work->sync();  // neither its rows
+  file.sync();   // nor the rows before that place may be shorter after a crash
+  folder.sync();
+  write_note(note);
+  put_behind(folder, *work, note.merge->place, note);
+}
+
+void StreamFile::put_behind(Folder const& folder, File const& work, std::uint64_t place, Note& note) const {
+  auto const file = folder.open_file(path_.file);
+  copy(work, file, place);
+  file.sync_data();
+  folder.remove(work_name(note.merge->generation));
+  folder.sync();
+  note.merge.reset();
+  write_note(note);
+}
+
+void StreamFile::remove_works_except(Folder const& folder, std::optional<std::int64_t> generation) const {
+  folder.remove(work_name_without_generation());
+  for (auto const other : work_generations(folder)) {
+    if (other != generation) folder.remove(work_name(other));
+  }
+}
+
+std::vector<std::int64_t> StreamFile::work_generations(Folder const& folder) const {
+  auto const prefix = work_name_without_generation() + '-';
+  std::vector<std::int64_t> generations;
+  for (auto const& name : folder.names()) {
+    if (!name.starts_with(prefix)) continue;
+    std::int64_t generation = 0;
+    auto const [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), generation);
+    if (error == std::errc() && end == name.data() + name.size()) generations.push_back(generation);
+  }
+  std::sort(generations.begin(), generations.end());
+  return generations;
+}
+
+std::string StreamFile::work_name(std::int64_t generation) const {
+  return fmt::format("{}-{}", work_name_without_generation(), generation);
+}
+
+std::string StreamFile::work_name_without_generation() const {  // hidden, as no stream's file is
+  return fmt::format(".{}.new", path_.file);
+}
+
+StreamFile::Note StreamFile::read_note() const {
+  auto const folder = data_folder_->notes().subfolder(path_.folders);
+  auto const file = folder.find_file(path_.file);
+  if (!file) return Note();
+  try {
+    return Note::parse(file->read(0, static_cast<std::size_t>(file->size())));
+  } catch (std::exception const& error) {
+    throw landfall::config_error("{} is broken ({}): it says how far an earlier sync came", file->path(), error.what());
+  }
+}
+
+void StreamFile::write_note(Note const& note) const {
+  auto const folder = data_folder_->notes().subfolder(path_.folders);
+  auto const new_name = fmt::format(".{}.new", path_.file);
+  {
+    auto const file = folder.open_file(new_name);
+    file.truncate(0);
+    file.write(note.print(), 0);
+    file.sync();
+  }
+  folder.rename(new_name, path_.file);
+  folder.sync();
+}
+
+void StreamFile::throw_if_broken() const {
+  std::lock_guard const lock(broken_mutex_);
+  if (broken_) throw *broken_;
+}
+
+bool StreamFile::is_broken() const {
+  std::lock_guard const lock(broken_mutex_);
+  return broken_.has_value();
+}
+
+void StreamFile::mark_broken(std::string cause) {
+  std::lock_guard const lock(broken_mutex_);
+  if (!broken_) broken_ = landfall::Error(landfall::ErrorClass::system, std::move(cause));
+}
+
+}  // namespace jsonl

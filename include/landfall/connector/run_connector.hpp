@@ -1,0 +1,50 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <landfall/destination/configuration.hpp>
+#include <landfall/destination/destination.hpp>
+
+namespace landfall {
+
+/// A connector as run_connector() needs it: its specification, and how to make it from a configuration.
+struct Connector {
+  Connector(ConnectorSpecification connector_specification,
+            std::function<std::unique_ptr<Destination>(Configuration const&)> make_destination)
+      : specification(std::move(connector_specification)), make(std::move(make_destination)) {}
+
+  ConnectorSpecification specification;
+  std::function<std::unique_ptr<Destination>(Configuration const&)> make;
+};
+
+/// The process: `spec`, `check --config FILE`, `write --config FILE --catalog FILE`, as the platform calls them.
+///
+/// Returns the exit code: 0 only when every stream completed and every STATE was answered; 1 for a failed sync, 2 for
+/// wrong usage, 143 after SIGTERM and 130 after SIGINT. `check` answers 0 with a CONNECTION_STATUS, good or bad.
+/// Must be called from main before any thread is started: it takes over stdin, stdout, SIGTERM, SIGINT and SIGPIPE.
+/// While it runs, what is printed to stdout by others goes to stderr.
+/// Settings: LOG_LEVEL; LANDFALL_MEMORY_BYTES, LANDFALL_BATCH_BYTES, LANDFALL_BATCH_RECORDS, LANDFALL_BATCH_SECONDS and
+///           LANDFALL_CHECKPOINT_SECONDS, or memory_bytes and so on in the section `landfall` of the configuration.
+/// Source:   protocol reference 1; base design 2.8.
+int run_connector(int argc, char** argv, Connector connector);
+
+/// The same for a Destination class (see Destination for how it is constructed and described).
+template <std::derived_from<Destination> D>
+int run_connector(int argc, char** argv) {
+  ConnectorSpecification specification;
+  if constexpr (requires { D::spec(); }) specification = D::spec();
+  return run_connector(
+      argc, argv,
+      Connector(std::move(specification), [](Configuration const& configuration) -> std::unique_ptr<Destination> {
+        if constexpr (std::constructible_from<D, Configuration const&>) {
+          return std::make_unique<D>(configuration);
+        } else {
+          return std::make_unique<D>();
+        }
+      }));
+}
+
+}  // namespace landfall

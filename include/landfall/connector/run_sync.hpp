@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <landfall/destination/destination.hpp>
+#include <landfall/launcher/task_launcher.hpp>
+#include <landfall/pipeline/batch_limits.hpp>
+#include <landfall/protocol/byte_source.hpp>
+#include <landfall/protocol/catalog.hpp>
+#include <landfall/protocol/message_sink.hpp>
+#include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/clock.hpp>
+
+namespace landfall {
+
+/// What a sync is doing, for a progress line or a log. Counts since its start.
+struct SyncProgress {
+  SyncProgress() = default;
+  struct Stream {
+    Stream() = default;
+    StreamDescriptor stream;
+    std::uint64_t records_read = 0;
+    std::uint64_t bytes_read = 0;
+    std::uint64_t records_committed = 0;  ///< persisted
+    bool ended = false;
+  };
+  std::vector<Stream> streams;  ///< in catalog order
+  std::uint64_t states_received = 0;
+  std::uint64_t states_emitted = 0;
+  std::uint64_t memory_bytes = 0;  ///< reserved in the memory budget
+  Duration elapsed{};
+};
+
+/// How a sync ended.
+struct SyncReport {
+  SyncReport() = default;
+  SyncOutcome outcome;
+  SyncProgress totals;
+  std::uint64_t peak_memory_bytes = 0;
+  std::vector<std::string> unjoined_tasks;  ///< still running at the last deadline: only leaving the process ends them
+
+  /// Every stream is complete, every STATE was emitted, teardown went well.
+  bool succeeded() const noexcept { return outcome.succeeded() && unjoined_tasks.empty(); }
+};
+
+/// Asks a running sync to end in order. Copies ask the same sync. Any thread.
+class StopHandle {
+ public:
+  StopHandle();
+  /// See TaskLauncher::request_stop. Before the sync has started it stops it right after the start.
+  void request_stop(Error reason) const;
+
+ private:
+  friend struct StopAccess;
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+struct SyncOptions {
+  SyncOptions() = default;
+
+  BatchLimits batch;
+  LauncherConfiguration launcher;
+  std::uint64_t memory_budget_bytes = 48 << 20;
+  std::uint64_t block_bytes = 1 << 20;          ///< read at once; at least 4 KiB
+  std::uint64_t longest_line_bytes = 64 << 20;  ///< a longer one is an error
+  bool validate_records = true;                 ///< see Validation
+  Duration heartbeat_interval = std::chrono::seconds(1);
+  Duration stats_interval = std::chrono::seconds(10);
+  Duration graceful_timeout = std::chrono::minutes(10);  ///< for the tasks that run when the verdict is known
+  std::function<void(SyncProgress const&)> on_progress;  ///< called each stats interval, on the control strand; quick
+};
+
+/// One whole sync without a process: reads `source`, loads into `destination`, writes STATE messages to `sink`.
+///
+/// Threads:  awaited on any executor; tasks run on the caller's executor, each on a strand of its own. Several syncs at
+///           once are fine; they share nothing.
+/// Lifetime: destination, source, sink and clock outlive the awaited call.
+/// Errors:   how the sync went is in the report, not thrown.
+/// Cancellation: use the StopHandle.
+awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,
+                               DestinationCatalog catalog, SyncOptions options = SyncOptions(),
+                               StopHandle stop = StopHandle());
+
+}  // namespace landfall

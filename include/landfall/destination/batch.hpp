@@ -1,0 +1,58 @@
+#pragma once
+
+#include <any>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace landfall {
+
+/// How far the records of a batch have come. Later states include the earlier ones.
+///
+/// Source: base design 2.3. Only persisted and complete change decisions.
+enum class BatchState {
+  processed,  ///< seen by the loader, still in this process
+  staged,     ///< partly uploaded, worthless after a crash
+  loaded,     ///< remote, but not recoverable after a crash
+  persisted,  ///< recoverable after a crash of this process: its STATE may be printed
+  complete,   ///< nothing more to do; implies persisted
+};
+
+/// "processed", "staged", ...
+std::string_view to_string(BatchState state) noexcept;
+
+/// What a loader answers for the records it was given: their state, and what it needs to go on with them.
+///
+/// A batch that is not complete comes back through StreamLoader::process_batch until it is.
+class Batch {
+ public:
+  explicit Batch(BatchState state, std::any payload = {}) : state_(state), payload_(std::move(payload)) {}
+
+  static Batch processed(std::any payload = {}) { return Batch(BatchState::processed, std::move(payload)); }
+  static Batch staged(std::any payload = {}) { return Batch(BatchState::staged, std::move(payload)); }
+  static Batch loaded(std::any payload = {}) { return Batch(BatchState::loaded, std::move(payload)); }
+  static Batch persisted(std::any payload = {}) { return Batch(BatchState::persisted, std::move(payload)); }
+  static Batch complete() { return Batch(BatchState::complete); }
+
+  BatchState state() const noexcept { return state_; }
+
+  /// The loader's own, carried to process_batch untouched.
+  std::any& payload() noexcept { return payload_; }
+  std::any const& payload() const noexcept { return payload_; }
+
+  /// Ties batches together: the most advanced state reported for a group holds for all batches of it, whatever the
+  /// order (a multi-part upload that is finished once). Source: base design 2.3, groupId.
+  Batch in_group(std::string group) && {
+    group_ = std::move(group);
+    return std::move(*this);
+  }
+  std::optional<std::string> const& group() const noexcept { return group_; }
+
+ private:
+  BatchState state_;
+  std::any payload_;
+  std::optional<std::string> group_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <landfall/launcher/load_pipeline.hpp>
+#include <landfall/launcher/spilled_file.hpp>
+#include <landfall/launcher/task.hpp>
+#include <landfall/launcher/task_factories.hpp>
+#include <landfall/protocol/catalog.hpp>
+#include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/error.hpp>
+#include <landfall/runtime/message_queue.hpp>
+#include <landfall/runtime/run_on.hpp>
+#include <landfall/runtime/task_scope.hpp>
+#include <landfall/runtime/wait_list.hpp>
+#include <landfall/state/batch_envelope.hpp>
+#include <landfall/state/checkpoint_manager.hpp>
+#include <landfall/state/sync_manager.hpp>
+
+namespace landfall {
+
+/// What one failed stream means for the others.
+enum class OnStreamFailure { isolate, fail_fast };
+
+struct LauncherConfiguration {
+  LauncherConfiguration() = default;
+  std::size_t open_stream_workers = 4;  ///< streams opened at once; at least 1
+  OnStreamFailure on_stream_failure = OnStreamFailure::isolate;
+};
+
+/// Streams to be opened, from the launcher to the open-stream workers.
+using OpenStreamQueue = MessageQueue<std::shared_ptr<DestinationStream const>>;
+
+/// STATEs on their way from the router to the update-checkpoints task; wake() means: look whether more is ready.
+using CheckpointQueue = MessageQueue<Checkpoint>;
+
+/// Everything the launcher conducts. Factories are owned, the rest is borrowed and outlives the launcher.
+struct LauncherParts {
+  LauncherParts(TaskScope& task_scope, SyncManager& manager, CheckpointQueue& checkpoints,
+                OpenStreamQueue& streams_to_open, std::atomic<bool>& thrown)
+      : scope(task_scope),
+        sync(manager),
+        checkpoint_queue(checkpoints),
+        open_stream_queue(streams_to_open),
+        has_thrown(thrown) {}
+
+  TaskScope& scope;
+  SyncManager& sync;  ///< holds the catalog
+  CheckpointQueue& checkpoint_queue;
+  OpenStreamQueue& open_stream_queue;
+  std::atomic<bool>& has_thrown;  ///< set by the first failure
+  LauncherConfiguration configuration;
+
+  std::unique_ptr<InputConsumerTaskFactory> input_consumer;  ///< optional: without it the input counts as consumed
+  std::unique_ptr<SetupTaskFactory> setup;
+  std::unique_ptr<OpenStreamTaskFactory> open_stream;
+  std::unique_ptr<SpillToDiskTaskFactory> spill_to_disk;
+  std::unique_ptr<ProcessRecordsTaskFactory> process_records;
+  std::unique_ptr<ProcessBatchTaskFactory> process_batch;
+  std::unique_ptr<LoadPipeline> load_pipeline;  ///< optional: then batches go to it instead of process_records
+  std::unique_ptr<UpdateBatchStateTaskFactory> update_batch_state;
+  std::unique_ptr<UpdateCheckpointsTaskFactory> update_checkpoints;
+  std::unique_ptr<CloseStreamTaskFactory> close_stream;
+  std::unique_ptr<TeardownTaskFactory> teardown;
+  std::unique_ptr<FailStreamTaskFactory> fail_stream;
+  std::unique_ptr<FailSyncTaskFactory> fail_sync;
+  std::unique_ptr<HeartbeatTaskFactory> heartbeat;         ///< optional
+  std::unique_ptr<StatsEmitterTaskFactory> stats_emitter;  ///< optional
+};
+
+/// The conductor of a sync: starts tasks, hears how they went, decides what comes next.
+///
+/// Threads:  every handle_* may be awaited from anywhere; it runs its decision on the control strand and resumes the
+///           caller on its own executor. Decisions themselves are plain functions, in launcher/decisions.
+/// Order:    run() once. handle_* of the tasks it starts in any order, and repeated: each event has its effect once.
+/// Lifetime: outlives its tasks: run() returns when all of them are joined.
+/// Errors:   handle_* never throw what a task did wrong; they record it. Error(system) for reports that cannot be true
+///           (records never read), which then counts as the failure of the task that reported them.
+/// Source:   base design 1.2 (DestinationTaskLauncher), behaviours 1-34; DESIGN 5.
+class TaskLauncher {
+ public:
+  /// Errors: Error(system) which names a required part that is missing.
+  TaskLauncher(asio::any_io_executor executor, LauncherParts parts);
+  TaskLauncher(TaskLauncher const&) = delete;
+  TaskLauncher& operator=(TaskLauncher const&) = delete;
+  ~TaskLauncher();
+
+  /// The whole sync, from setup to the joined end. How it went is in the outcome, not thrown.
+  awaitable<SyncOutcome> run();
+
+  /// Tasks that were still running at the last deadline; empty unless connector code ignores its cancellation. After
+  /// run().
+  std::vector<std::string> const& unjoined_tasks() const noexcept { return unjoined_tasks_; }
+
+  awaitable<void> handle_setup_complete();
+  /// An open-stream worker asks before it opens a stream: false when the stream has failed meanwhile.
+  awaitable<bool> handle_open_requested(StreamDescriptor stream);
+  awaitable<void> handle_stream_started(StreamDescriptor stream, std::shared_ptr<StreamLoader> loader);
+  awaitable<void> handle_new_spilled_file(StreamDescriptor stream, SpilledFile file);
+  awaitable<void> handle_new_batch(BatchEnvelope envelope);
+  awaitable<void> handle_stream_complete(StreamDescriptor stream);
+  awaitable<void> handle_stream_closed(StreamDescriptor stream, StreamOutcome outcome);
+  awaitable<void> handle_input_consumed();
+  awaitable<void> handle_checkpoints_processed();
+  awaitable<void> handle_fail_stream_complete(StreamDescriptor stream, std::optional<Error> close_error);
+  awaitable<void> handle_teardown_complete(bool success = true);
+
+  /// A task failed. `stream` is set for FailureLevel::stream.
+  awaitable<void> handle_exception(FailureLevel level, std::optional<StreamDescriptor> stream, Error error);
+  /// open() or start() of a stream threw; there is no loader to close.
+  awaitable<void> handle_open_failure(StreamDescriptor stream, Error error);
+  /// A pipeline step threw; the batch goes no further.
+  awaitable<void> handle_batch_failure(BatchEnvelope envelope, Error error);
+
+  /// Ends the sync in order: reading stops as if the input had ended here, what was read is loaded and acknowledged,
+  /// streams end incomplete, and `reason` is the error of the sync. From any thread; also before run() and after it.
+  void request_stop(Error reason);
+
+  /// Runs a plain function on the control strand: for tasks which read or change the state.
+  template <class Function>
+  awaitable<std::invoke_result_t<Function&>> on_strand(Function function) {
+    return run_on(strand_, std::move(function));
+  }
+
+  SyncManager& sync() noexcept { return parts_.sync; }  ///< on the control strand only
+
+ private:
+  struct StreamWork;
+
+  /// What the end of a task means beyond its own failure.
+  enum class Role {
+    other,
+    setup,          ///< the ending waits for it
+    input,          ///< when it ends, however, the input is consumed
+    checkpoints,    ///< when it fails, no further STATE will be printed
+    stream_work,    ///< counted: a stream is closed or failed when none of it runs
+    stream_records  ///< stream_work which holds the stream's turn for process_records
+  };
+
+  // Plain functions, all of them on the control strand.
+  void start_on_strand();
+  void setup_complete_on_strand();
+  bool open_requested_on_strand(StreamDescriptor const& stream);
+  void stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader);
+  void spilled_file_on_strand(StreamDescriptor const& stream, SpilledFile file);
+  void batch_on_strand(BatchEnvelope envelope);
+  void stream_complete_on_strand(StreamDescriptor const& stream);
+  void stream_closed_on_strand(StreamDescriptor const& stream, StreamOutcome outcome);
+  void fail_stream_complete_on_strand(StreamDescriptor const& stream, std::optional<Error> close_error);
+  void exception_on_strand(FailureLevel level, std::optional<StreamDescriptor> const& stream, Error error);
+  void fail_stream_on_strand(StreamDescriptor const& stream, Error error);
+  void fail_all_on_strand(Error const& error);
+  void stop_reading_on_strand();
+  void start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream);
+  void process_next_on_strand(StreamDescriptor const& stream);
+  void work_ended_on_strand(StreamDescriptor const& stream);
+  void end_checkpoints_if_done_on_strand();
+  void start_ending_if_done_on_strand();
+  void verdict_on_strand(bool success);
+  void task_ended_on_strand(Task const& task, Role role, std::exception_ptr failure);
+
+  TaskHandle launch_on_strand(std::unique_ptr<Task> task, Role role = Role::other);
+  awaitable<void> run_task(std::unique_ptr<Task> task, Role role);
+  awaitable<bool> wait_for_verdict();
+  StreamWork& work(StreamDescriptor const& stream);
+
+  asio::any_io_executor executor_;
+  asio::strand<asio::any_io_executor> strand_;
+  LauncherParts parts_;
+  std::map<StreamDescriptor, std::unique_ptr<StreamWork>> work_;
+  TaskHandle input_;
+  std::vector<std::string> unjoined_tasks_;
+  bool started_ = false;
+  bool stopping_ = false;
+  bool setup_ended_ = false;
+  bool checkpoints_ended_ = false;  // the queue was closed
+  bool ending_enqueued_ = false;    // teardown or fail-sync was started
+  std::optional<bool> verdict_;
+  std::mutex verdict_mutex_;
+  WaitList verdict_waiters_;
+};
+
+}  // namespace landfall

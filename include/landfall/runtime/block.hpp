@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <landfall/runtime/memory_budget.hpp>
+
+namespace landfall {
+
+/// Input bytes that many slices share: read once, copied never, freed with the last reference.
+///
+/// Shape:    capacity() writable bytes, then `padding` more that may be read (their content does not matter).
+/// Threads:  written by the reader alone, before it is shared; afterwards read by any.
+/// Lifetime: its reservation is given back with the bytes.
+class Block {
+ public:
+  /// Bytes that a parser may read past the last byte of content (simdjson's padding).
+  static constexpr std::size_t padding = 64;
+
+  Block(std::size_t capacity, Reservation reservation);
+
+  char* data() noexcept { return bytes_.get(); }
+  char const* data() const noexcept { return bytes_.get(); }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  /// Accounts for more memory that lives as long as the block (tables of slices into it).
+  void account(std::size_t bytes) noexcept { reservation_.grow(bytes); }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  std::size_t capacity_;
+  Reservation reservation_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <landfall/destination/batch.hpp>
+#include <landfall/destination/record_batch.hpp>
+#include <landfall/runtime/interval_set.hpp>
+
+namespace landfall {
+
+/// What became of every record of one stream: one interval set of record numbers for each batch state.
+///
+/// Meaning:   the order of reports does not matter and reporting twice changes nothing. A state includes the earlier
+///            ones: complete implies persisted. Rejected records count as persisted and complete.
+/// Threads:   none of its own; lives on the control strand. No I/O.
+/// Invariant: no number at or beyond records_read() is in any set.
+/// Source:    base design 2.3 (G1 ranges), behaviours 67-75, 81, 83; DESIGN, promise 2.
+class RecordLedger {
+ public:
+  /// Records 0 <= number < end were read. Never goes back: a smaller end changes nothing.
+  void add_read(RecordNumber end);
+
+  /// Errors: Error(system) which names the range when it holds a number that was never read; nothing is changed then.
+  void report(Interval records, BatchState state, std::optional<std::string> const& group = std::nullopt);
+
+  /// These cannot be loaded and are accounted for elsewhere (the reject file).
+  /// Errors: as report().
+  void reject(Interval records);
+
+  std::uint64_t records_read() const noexcept { return records_read_; }
+  std::uint64_t rejected_count() const noexcept { return rejected_.count(); }
+
+  /// How many records have reached `state` or a later one.
+  std::uint64_t count(BatchState state) const;
+
+  /// Every record before `end` is persisted (or rejected).
+  bool persisted_until(RecordNumber end) const;
+
+  /// Every record read so far is complete (or rejected); true when none was read.
+  bool all_complete() const;
+
+  /// The first range of read records that is not yet complete: for error messages. Empty when all_complete().
+  Interval first_incomplete() const;
+
+  /// The same for what is not yet persisted (or rejected). Empty when persisted_until(records_read()).
+  Interval first_not_persisted() const;
+
+ private:
+  struct Group {
+    IntervalSet records;
+    BatchState state = BatchState::processed;
+  };
+  void check_was_read(Interval records) const;
+  Interval first_missing(BatchState state) const;
+  void promote(Interval records, BatchState state);
+
+  std::uint64_t records_read_ = 0;
+  std::array<IntervalSet, 5> reached_;  // by BatchState; a report of a state adds to all earlier ones too
+  IntervalSet rejected_;
+  std::map<std::string, Group> groups_;
+};
+
+}  // namespace landfall

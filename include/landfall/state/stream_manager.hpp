@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <landfall/destination/outcome.hpp>
+#include <landfall/protocol/catalog.hpp>
+#include <landfall/runtime/error.hpp>
+#include <landfall/state/batch_envelope.hpp>
+#include <landfall/state/record_ledger.hpp>
+
+namespace landfall {
+
+/// The last word of the source about a stream.
+enum class StreamStatus {
+  complete,    ///< COMPLETE was received
+  incomplete,  ///< INCOMPLETE was received; a later COMPLETE does not change that
+  missing,     ///< the input ended without a word
+};
+
+/// What the input said when a stream ended.
+struct EndOfStream {
+  EndOfStream() = default;
+  EndOfStream(StreamStatus last_status, RecordNumber records, bool state_is_last, bool input_was_whole)
+      : status(last_status),
+        record_count(records),
+        state_after_last_record(state_is_last),
+        input_complete(input_was_whole) {}
+
+  StreamStatus status = StreamStatus::missing;
+  RecordNumber record_count = 0;
+  bool state_after_last_record = false;  ///< a STATE of its scope came after the last record
+  bool input_complete = true;            ///< false when reading was broken off (bad input, signal, failure)
+};
+
+/// Whether a stream that was read to `end` may count as complete.
+///
+/// With generations only COMPLETE will do. Without them the platform sends no status: then append streams are
+/// complete at the end of the input, and a stream that replaces old data only if a STATE came after its last record.
+/// A broken-off input completes only what had its COMPLETE.
+/// Source: protocol reference 1.8, 2.8, 3 (8); base design 2.5.
+StreamEnd stream_end(DestinationStream const& stream, EndOfStream const& end);
+
+/// What is known about one stream: its ledger, its end, its result.
+///
+/// Threads:  none of its own; lives on the control strand. No I/O.
+/// Lifetime: of the SyncManager.
+/// Errors:   Error(system) for calls in a wrong order, as noted; the state is unchanged then.
+/// Source:   base design 1.4, 2.2; behaviours 57-86.
+class StreamManager {
+ public:
+  explicit StreamManager(std::shared_ptr<DestinationStream const> stream);
+
+  DestinationStream const& stream() const noexcept { return *stream_; }
+  std::shared_ptr<DestinationStream const> const& shared_stream() const noexcept { return stream_; }
+  RecordLedger const& ledger() const noexcept { return ledger_; }
+
+  /// Records 0 <= number < end were read, `bytes` more than known before.
+  /// Errors: after the end of the stream, when that would be more than it had.
+  void add_read(RecordNumber end, std::uint64_t bytes);
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+
+  /// Once. Adds the records up to end.record_count as read.
+  /// Errors: the second time; when fewer records are announced than were read.
+  void mark_end_of_stream(EndOfStream end);
+  std::optional<EndOfStream> const& end_of_stream() const noexcept { return end_of_stream_; }
+
+  /// Errors: as RecordLedger::report().
+  void update_batch_state(BatchEnvelope const& envelope);
+
+  /// The end is known and every record is complete.
+  bool is_batch_processing_complete() const;
+
+  /// A STATE that stands behind `end` records of this stream may be printed, as far as this stream is concerned: they
+  /// are persisted, and where old data is replaced without a minimum generation (so that an attempt that fails is
+  /// thrown away) the stream has been closed well.
+  bool is_safe_until(RecordNumber end) const;
+
+  /// The one arbiter between closing and failing: true for the first call only. Who wins calls the loader's close().
+  bool set_closed() noexcept;
+  bool is_closed() const noexcept { return closed_; }
+
+  /// The stream ended: close() returned. First result wins: false, and nothing changed, when there is one already.
+  /// Errors: before the end of the stream is known.
+  bool mark_succeeded(StreamOutcome outcome);
+
+  /// The stream failed. False, and nothing changed, when there is a result already.
+  bool mark_failed(Error error);
+
+  /// Empty while the stream is active.
+  std::optional<StreamOutcome> const& result() const noexcept { return result_; }
+  bool is_active() const noexcept { return !result_.has_value(); }
+
+  bool had_records() const noexcept { return ledger_.records_read() > 0; }
+
+ private:
+  std::shared_ptr<DestinationStream const> stream_;
+  RecordLedger ledger_;
+  std::uint64_t bytes_read_ = 0;
+  std::optional<EndOfStream> end_of_stream_;
+  bool closed_ = false;
+  std::optional<StreamOutcome> result_;
+};
+
+}  // namespace landfall

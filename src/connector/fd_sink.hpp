@@ -1,0 +1,33 @@
+#pragma once
+
+#include <mutex>
+#include <string_view>
+#include <system_error>
+
+#include <landfall/protocol/message_sink.hpp>
+
+namespace landfall {
+
+/// Protocol messages to a descriptor: stdout of a connector.
+///
+/// Threads:  any; one writer at a time, so that lines never interleave.
+/// Lifetime: borrows the descriptor and leaves its O_NONBLOCK flag as it is, since other processes share it.
+/// Meaning:  after a failed write, which may have torn a line, every further one fails alike: nothing is written behind
+///           half a line. SIGPIPE must be ignored.
+/// Source:   protocol reference 1.3.
+class FdSink final : public MessageSink {
+ public:
+  explicit FdSink(int fd) : fd_(fd) {}
+
+  awaitable<void> write(std::string lines) override;
+
+  /// The same from where blocking is allowed.
+  void write_line_blocking(std::string_view lines);
+
+ private:
+  int fd_;
+  std::mutex mutex_;
+  std::error_code failure_;
+};
+
+}  // namespace landfall

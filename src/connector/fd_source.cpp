@@ -1,0 +1,131 @@
+#include "connector/fd_source.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/blocking.hpp>
+#include <landfall/runtime/error.hpp>
+
+namespace landfall {
+
+namespace {
+
+constexpr int wanted_pipe_bytes = 1 << 20;
+
+Error reading_failed(int error_number) {
+  return transient_error("reading the input failed: {}", std::generic_category().message(error_number));
+}
+
+}  // namespace
+
+// Ends a poll that waits on another thread.
+class FdSource::Wake {
+ public:
+  Wake() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (fd_ < 0) throw reading_failed(errno);
+  }
+  Wake(Wake const&) = delete;
+  Wake& operator=(Wake const&) = delete;
+  ~Wake() { ::close(fd_); }
+
+  int fd() const noexcept { return fd_; }
+
+  void signal() const noexcept {
+    std::uint64_t const one = 1;
+    auto const written = ::write(fd_, &one, sizeof one);
+    LANDFALL_ASSERT(written == sizeof one || errno == EAGAIN);  // EAGAIN: it is signalled already
+  }
+
+  void drain() const noexcept {
+    std::uint64_t count = 0;
+    auto const taken = ::read(fd_, &count, sizeof count);
+    LANDFALL_ASSERT(taken == sizeof count || errno == EAGAIN);
+  }
+
+ private:
+  int fd_;
+};
+
+// One read(), shared with the cancellation handler, which may be called when the read and its source are gone.
+struct FdSource::ReadCall {
+  explicit ReadCall(std::shared_ptr<Wake> source_wake) : wake(std::move(source_wake)) {}
+
+  void cancel() noexcept {
+    cancelled = true;  // first: whoever sees the wake-up sees this
+    wake->signal();
+  }
+
+  std::shared_ptr<Wake> const wake;
+  std::atomic<bool> cancelled = false;
+
+  // As run_blocking(), but with a cancellation that ends the blocking call.
+  template <class Function>
+  struct Initiation {
+    std::shared_ptr<ReadCall> const* read;
+    detail::SubmitBlocking<Function, detail::RemoteCall<std::size_t>> submit;
+
+    template <class Handler>
+    void operator()(Handler handler) {
+      auto slot = asio::get_associated_cancellation_slot(handler);
+      if (slot.is_connected()) {
+        slot.assign([read = *read](asio::cancellation_type) { read->cancel(); });
+      }
+      submit(std::move(handler));
+    }
+  };
+};
+
+FdSource::FdSource(int fd) : fd_(fd), wake_(std::make_shared<Wake>()) {
+  ::fcntl(fd_, F_SETPIPE_SZ, wanted_pipe_bytes);  // only faster: no pipe, or not allowed, is no error
+}
+
+FdSource::~FdSource() = default;
+
+awaitable<std::size_t> FdSource::read(std::span<char> room) {
+  LANDFALL_ASSERT(!room.empty());
+  auto const call = std::make_shared<ReadCall>(wake_);
+  auto blocking_call = [this, &call, room] { return blocking_read(*call, room); };
+  detail::RemoteCall<std::size_t> result;
+  {
+    auto executor = co_await asio::this_coro::executor;
+    auto& pool = asio::use_service<BlockingPool>(asio::query(executor, asio::execution::context));
+    ReadCall::Initiation<decltype(blocking_call)> const initiation{&call, {&pool, &blocking_call, &result}};
+    co_await asio::async_initiate<asio::use_awaitable_t<> const, void()>(initiation, asio::use_awaitable);
+  }
+  if (result.failure) std::rethrow_exception(result.failure);
+  co_return result.take();
+}
+
+std::size_t FdSource::blocking_read(ReadCall& call, std::span<char> room) const {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{fd_, POLLIN, 0}, {call.wake->fd(), POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0) {
+      if (errno != EINTR) throw reading_failed(errno);
+      continue;
+    }
+    // Drained before the flag is read: else the wake-up of a cancellation between the two would be lost. One without
+    // the flag was meant for an earlier read, and came too late for it.
+    if (ready[1].revents != 0) call.wake->drain();
+    if (call.cancelled) throw boost::system::system_error(asio::error::operation_aborted);
+    if (ready[0].revents == 0) continue;
+
+    auto const taken = ::read(fd_, room.data(), room.size());
+    if (taken >= 0) return static_cast<std::size_t>(taken);
+    if (errno != EINTR && errno != EAGAIN) throw reading_failed(errno);  // EAGAIN: another reader was quicker
+  }
+}
+
+}  // namespace landfall

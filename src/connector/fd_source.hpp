@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+
+#include <landfall/protocol/byte_source.hpp>
+
+namespace landfall {
+
+/// Input from a descriptor: a pipe, a file, a terminal, /dev/null.
+///
+/// Threads:  one reader at a time; waits and reads on a thread of the caller's BlockingPool.
+/// Lifetime: borrows the descriptor and leaves its O_NONBLOCK flag as it is, since other processes share it. A
+///           cancellation that comes after its read ended, or after the source is gone, does nothing.
+/// Source:   protocol reference 1.4.
+class FdSource final : public ByteSource {
+ public:
+  /// Errors: Error(transient) when the system has no descriptor left.
+  explicit FdSource(int fd);
+  ~FdSource() override;
+
+  awaitable<std::size_t> read(std::span<char> room) override;
+
+ private:
+  class Wake;
+  struct ReadCall;
+
+  std::size_t blocking_read(ReadCall& call, std::span<char> room) const;
+
+  int fd_;
+  std::shared_ptr<Wake> wake_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,340 @@
+#include <landfall/connector/run_connector.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <landfall/connector/run_sync.hpp>
+#include <landfall/runtime/blocking.hpp>
+#include <landfall/runtime/clock.hpp>
+#include <landfall/runtime/error.hpp>
+
+#include "connector/command_line.hpp"
+#include "connector/fd_sink.hpp"
+#include "connector/fd_source.hpp"
+#include "connector/log_sink.hpp"
+#include "connector/progress_line.hpp"
+#include "connector/run_report.hpp"
+#include "connector/signal_watch.hpp"
+#include "connector/standard_descriptors.hpp"
+#include "connector/sync_settings.hpp"
+#include "protocol/message_printer.hpp"
+
+namespace landfall {
+
+namespace {
+
+constexpr int exit_success = 0;
+constexpr int exit_failure = 1;
+constexpr int exit_usage = 2;
+
+// The platform gives up on a check about then.
+constexpr auto check_deadline = std::chrono::minutes(5);
+
+// Columns of a progress report that goes to the log.
+constexpr std::size_t logged_progress_width = 160;
+
+// What each command works with.
+struct Run {
+  CommandLine const& command_line;
+  Connector const& connector;
+  FdSink& sink;
+  std::shared_ptr<spdlog::logger> logger;
+  SystemClock clock;
+};
+
+std::string read_file(char const* what, std::string const& path) {
+  auto const fail = [&] {
+    return config_error("cannot read the {} file '{}': {}", what, path, std::generic_category().message(errno));
+  };
+  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw fail();
+  std::string content;
+  std::array<char, 64 << 10> room;
+  for (;;) {
+    auto const taken = ::read(fd, room.data(), room.size());
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken < 0) {
+      auto const error = fail();
+      ::close(fd);
+      throw error;
+    }
+    if (taken == 0) break;
+    content.append(room.data(), static_cast<std::size_t>(taken));
+  }
+  ::close(fd);
+  return content;
+}
+
+Configuration read_configuration(Run const& run) {
+  return Configuration::parse(read_file("configuration", run.command_line.config_path));
+}
+
+std::unique_ptr<Destination> make_destination(Run const& run, Configuration const& configuration) {
+  auto destination = run.connector.make(configuration);
+  if (!destination) throw system_error("the connector made no destination");
+  return destination;
+}
+
+unsigned thread_count() { return std::max(2U, std::thread::hardware_concurrency()); }
+
+// False when nobody reads stdout any more; the exit code still tells how it went.
+bool print(Run const& run, std::string const& line) {
+  try {
+    run.sink.write_line_blocking(line);
+    return true;
+  } catch (Error const& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return false;
+  }
+}
+
+void print_error(Run const& run, Error const& error) { print(run, print_trace_error(error, run.clock.wall_now())); }
+
+int run_spec(Run const& run) {
+  auto const& spec = run.connector.specification;
+  auto const line = print_spec(spec.connection_specification, spec.supported_destination_sync_modes,
+                               spec.documentation_url, spec.changelog_url, spec.supports_incremental);
+  return print(run, line) ? exit_success : exit_failure;
+}
+
+// `check` blames the configuration for whatever went wrong (base design 2.8).
+Error as_config_error(Error const& error) {
+  Error blamed(ErrorClass::config, error.what());
+  for (auto const& later : error.attached()) blamed.attach(later);
+  return blamed;
+}
+
+int answer_check(Run const& run, std::optional<Error> const& failure) {
+  if (failure) print_error(run, as_config_error(*failure));
+  auto const message =
+      failure ? fmt::format("Could not connect with the provided configuration: {}", failure->what()) : std::string();
+  return print(run, print_connection_status(!failure, message)) ? exit_success : exit_failure;
+}
+
+// What is wrong, if anything. The error crosses threads as a value: an exception would be shared with a thread of the
+// pool that is still letting go of it.
+std::future<std::optional<Error>> start_check(asio::thread_pool& pool, Destination& destination) {
+  auto done = std::make_shared<std::promise<std::optional<Error>>>();
+  auto checked = done->get_future();
+  asio::co_spawn(pool, destination.check(), [done](std::exception_ptr failure) {
+    done->set_value(failure ? std::optional<Error>(Error::from(std::move(failure))) : std::nullopt);
+  });
+  return checked;
+}
+
+// Waits for a check that is running. One that hangs cannot be joined, so then the process ends here.
+std::optional<Error> await_check(Run const& run, std::future<std::optional<Error>> checked) {
+  if (checked.wait_for(check_deadline) == std::future_status::ready) return checked.get();
+  ::_exit(
+      answer_check(run, transient_error("the destination did not answer within {} minutes", check_deadline.count())));
+}
+
+int run_check(Run const& run) {
+  std::optional<Error> failure;
+  try {
+    asio::thread_pool pool(thread_count());  // outlives the destination, whose objects may belong to it
+    auto const destination = make_destination(run, read_configuration(run));
+    failure = await_check(run, start_check(pool, *destination));
+    pool.join();
+  } catch (...) {
+    failure = Error::from(std::current_exception());
+  }
+  return answer_check(run, failure);
+}
+
+bool has_begun(SyncProgress const& now) {
+  auto const has_records = [](SyncProgress::Stream const& stream) { return stream.records_read != 0; };
+  return now.states_received != 0 || std::ranges::any_of(now.streams, has_records);
+}
+
+// Shows how far a sync is: on a terminal in a line of its own, else in the log.
+class ProgressDisplay : public std::enable_shared_from_this<ProgressDisplay> {
+ public:
+  explicit ProgressDisplay(std::shared_ptr<spdlog::logger> logger)
+      : logger_(std::move(logger)), is_terminal_(::isatty(STDERR_FILENO) == 1), line_(STDERR_FILENO) {}
+
+  // A line is looked at all the time, a log is kept.
+  Duration interval() const { return is_terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(30); }
+
+  // Called on the control strand, which must not wait for a terminal or a pipe. What comes while the last one is still
+  // being printed is left out.
+  void offer(BlockingPool& pool, SyncProgress const& now) {
+    if (busy_.exchange(true)) return;
+    pool.submit([self = shared_from_this(), now] {
+      self->show(now);
+      self->busy_ = false;
+    });
+  }
+
+  void end() {
+    ended_ = true;
+    line_.clear();
+  }
+
+ private:
+  void show(SyncProgress const& now) {
+    if (is_terminal_) return line_.show(now);
+    if (ended_ || !has_begun(now)) return;
+    logger_->info("{}", format_progress(now, before_, logged_progress_width));
+    before_ = now;
+  }
+
+  std::shared_ptr<spdlog::logger> logger_;
+  bool is_terminal_;
+  ProgressLine line_;
+  SyncProgress before_;  // of the log; touched by the one that is busy
+  std::atomic<bool> busy_ = false;
+  std::atomic<bool> ended_ = false;
+};
+
+// All that a sync needs from its files.
+struct Order {
+  Configuration configuration;
+  DestinationCatalog catalog;
+  SyncOptions options;
+};
+
+Order read_order(Run const& run) {
+  auto configuration = read_configuration(run);
+  auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path));
+  auto options = sync_options(configuration, process_environment);
+  return Order{std::move(configuration), std::move(catalog), std::move(options)};
+}
+
+// The report of a sync; one that throws (options that contradict each other) is reported like one that failed.
+std::future<SyncReport> start_sync(asio::thread_pool& pool, awaitable<SyncReport> sync) {
+  auto done = std::make_shared<std::promise<SyncReport>>();
+  auto ended = done->get_future();
+  asio::co_spawn(pool, std::move(sync), [done](std::exception_ptr failure, SyncReport report) {
+    if (failure) report.outcome.error = Error::from(std::move(failure));
+    done->set_value(std::move(report));
+  });
+  return ended;
+}
+
+std::optional<Error> error_of(SyncReport const& report) {
+  auto error = report.outcome.error;
+  if (report.unjoined_tasks.empty()) return error;
+  auto unjoined = system_error("still running after the last deadline: {}", fmt::join(report.unjoined_tasks, ", "));
+  if (!error) return unjoined;
+  error->attach(std::move(unjoined));
+  return error;
+}
+
+void print_report(Run const& run, SyncReport const& report) {
+  if (auto const error = error_of(report)) {
+    print_error(run, *error);
+    run.logger->error("{}", error->what());
+    for (auto const& later : error->attached()) run.logger->error("and later: {}", later.what());
+  }
+  for (auto const& line : format_run_report(report)) run.logger->info("{}", line);
+}
+
+int exit_code(SyncReport const& report, int signal_number) {
+  if (report.succeeded()) return exit_success;
+  return signal_number != 0 ? exit_code_of_signal(signal_number) : exit_failure;
+}
+
+// One sync from stdin to stdout. The pool is joined when it returns.
+int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& destination, Order order) {
+  FdSource source(STDIN_FILENO);
+  StopHandle const stop;
+  SignalWatch const signals(stop);
+  auto const progress = std::make_shared<ProgressDisplay>(run.logger);
+  auto& blocking_pool = asio::use_service<BlockingPool>(pool);
+  order.options.stats_interval = progress->interval();
+  order.options.on_progress = [progress, &blocking_pool](SyncProgress const& now) {
+    progress->offer(blocking_pool, now);
+  };
+  SystemClock clock;
+
+  run.logger->info("loading {} streams", order.catalog.streams().size());
+  auto sync = run_sync(destination, source, run.sink, clock, std::move(order.catalog), std::move(order.options), stop);
+  auto const report = start_sync(pool, std::move(sync)).get();
+  progress->end();
+  print_report(run, report);
+  int const code = exit_code(report, signals.received());
+  if (!report.unjoined_tasks.empty()) ::_exit(code);  // they hold threads that nobody can join
+  pool.join();
+  return code;
+}
+
+int run_write(Run const& run) {
+  asio::thread_pool pool(thread_count());  // outlives the destination, whose objects may belong to it
+  try {
+    auto order = read_order(run);
+    auto const destination = make_destination(run, order.configuration);
+    return run_sync_in_process(run, pool, *destination, std::move(order));
+  } catch (...) {
+    print_error(run, Error::from(std::current_exception()));
+    return exit_failure;
+  }
+}
+
+int run_command(Run const& run) {
+  switch (run.command_line.command) {
+    case Command::spec:
+      return run_spec(run);
+    case Command::check:
+      return run_check(run);
+    case Command::write:
+      return run_write(run);
+    case Command::help:
+      break;  // answered before stdout was taken over
+  }
+  return exit_usage;
+}
+
+spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink) {
+  if (format == LogFormat::plain) return std::make_shared<PlainLogSink>(STDERR_FILENO);
+  return std::make_shared<AirbyteLogSink>(sink);
+}
+
+}  // namespace
+
+int run_connector(int argc, char** argv, Connector connector) {
+  open_closed_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
+  std::string const program = argc > 0 ? argv[0] : "destination";
+  CommandLine command_line;
+  try {
+    command_line = parse_command_line(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+  } catch (UsageError const& error) {
+    fmt::print(stderr, "{}: {}\n\n{}", program, error.what(), usage(program));
+    return exit_usage;
+  }
+  if (command_line.command == Command::help) {
+    fmt::print("{}", usage(program));
+    return exit_success;
+  }
+
+  PrivateStdout const private_stdout;
+  FdSink sink(private_stdout.fd());
+  auto const logger = make_logger(make_log_sink(command_line.log_format, sink), std::getenv("LOG_LEVEL"));
+  return run_command(Run{command_line, connector, sink, logger, SystemClock()});
+}
+
+}  // namespace landfall

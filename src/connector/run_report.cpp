@@ -1,0 +1,53 @@
+#include "connector/run_report.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "connector/human_units.hpp"
+
+namespace landfall {
+
+namespace {
+
+// "complete", or "failed: the reason".
+std::string format_end(SyncOutcome const& outcome, StreamDescriptor const& stream) {
+  auto const found = outcome.streams.find(stream);
+  if (found == outcome.streams.end()) return "not ended";
+  auto const& [end, records, error] = found->second;
+  if (!error) return std::string(to_string(end));
+  return fmt::format("{}: {}", to_string(end), error->what());
+}
+
+std::string format_stream(SyncOutcome const& outcome, SyncProgress::Stream const& stream) {
+  return fmt::format("stream {}: {} records read ({}), {} committed, {}", to_string(stream.stream),
+                     exact_count(stream.records_read), byte_size(stream.bytes_read),
+                     exact_count(stream.records_committed), format_end(outcome, stream.stream));
+}
+
+std::string format_totals(SyncReport const& report) {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  for (auto const& stream : report.totals.streams) {
+    records += stream.records_read;
+    bytes += stream.bytes_read;
+  }
+  auto const elapsed = report.totals.elapsed;
+  return fmt::format("{} after {:.1f} s: {} records, {}, {:.1f} MB/s, at most {} of memory for records",
+                     report.succeeded() ? "sync succeeded" : "sync failed", seconds(elapsed), exact_count(records),
+                     byte_size(bytes), megabytes_per_second(bytes, elapsed), byte_size(report.peak_memory_bytes));
+}
+
+}  // namespace
+
+std::vector<std::string> format_run_report(SyncReport const& report) {
+  std::vector<std::string> lines;
+  for (auto const& stream : report.totals.streams) lines.push_back(format_stream(report.outcome, stream));
+  lines.push_back(fmt::format("STATE messages: {} received, {} emitted", exact_count(report.totals.states_received),
+                              exact_count(report.totals.states_emitted)));
+  lines.push_back(format_totals(report));
+  return lines;
+}
+
+}  // namespace landfall

@@ -1,0 +1,203 @@
+#include <landfall/connector/run_sync.hpp>
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include <boost/asio/this_coro.hpp>
+
+#include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/memory_budget.hpp>
+#include <landfall/runtime/message_queue.hpp>
+#include <landfall/state/checkpoint_manager.hpp>
+#include <landfall/state/sync_manager.hpp>
+
+#include "pipeline/batch_update_queue.hpp"
+#include "pipeline/step_pipeline.hpp"
+#include "pipeline/stream_queue.hpp"
+#include "tasks/close_stream_task.hpp"
+#include "tasks/fail_stream_task.hpp"
+#include "tasks/fail_sync_task.hpp"
+#include "tasks/heartbeat_task.hpp"
+#include "tasks/input_consumer_task.hpp"
+#include "tasks/open_stream_task.hpp"
+#include "tasks/process_batch_task.hpp"
+#include "tasks/process_records_task.hpp"
+#include "tasks/setup_task.hpp"
+#include "tasks/spill_to_disk_task.hpp"
+#include "tasks/stats_emitter_task.hpp"
+#include "tasks/teardown_task.hpp"
+#include "tasks/update_batch_state_task.hpp"
+#include "tasks/update_checkpoints_task.hpp"
+
+namespace landfall {
+
+/// The sync that a StopHandle stops, while it runs; the reason, when it came too early.
+struct StopHandle::Shared {
+  std::mutex mutex;
+  TaskLauncher* launcher = nullptr;
+  std::optional<Error> early;
+};
+
+StopHandle::StopHandle() : shared_(std::make_shared<Shared>()) {}
+
+void StopHandle::request_stop(Error reason) const {
+  std::lock_guard const lock(shared_->mutex);
+  if (shared_->launcher) {
+    shared_->launcher->request_stop(std::move(reason));
+  } else if (!shared_->early) {
+    shared_->early = std::move(reason);
+  }
+}
+
+/// Ties a handle to the launcher for as long as it runs.
+struct StopAccess {
+  static void attach(StopHandle const& handle, TaskLauncher& launcher) {
+    std::lock_guard const lock(handle.shared_->mutex);
+    LANDFALL_ASSERT(handle.shared_->launcher == nullptr);
+    handle.shared_->launcher = &launcher;
+    if (handle.shared_->early) launcher.request_stop(*std::exchange(handle.shared_->early, std::nullopt));
+  }
+  static void detach(StopHandle const& handle) {
+    std::lock_guard const lock(handle.shared_->mutex);
+    handle.shared_->launcher = nullptr;
+  }
+};
+
+namespace {
+
+/// Everything one sync consists of, in the order in which it must live: the budget outlives whatever holds its bytes,
+/// the scope goes before whatever its tasks use.
+class SyncAssembly {
+ public:
+  SyncAssembly(asio::any_io_executor executor, Destination& destination, ByteSource& source, MessageSink& sink,
+               Clock& clock, DestinationCatalog catalog, SyncOptions options)
+      : options_(std::move(options)),
+        clock_(clock),
+        started_at_(clock.now()),
+        budget_(options_.memory_budget_bytes),
+        queues_(catalog),
+        input_progress_(catalog.streams().size()),
+        checkpoint_queue_(checkpoint_queue_bytes),
+        open_stream_queue_(catalog.streams().size()),
+        sync_(std::move(catalog)),
+        checkpoints_(sync_),
+        scope_(executor, clock, options_.graceful_timeout),
+        launcher_(executor, make_parts(destination, source, sink)) {}
+
+  TaskLauncher& launcher() noexcept { return launcher_; }
+
+  /// On the control strand.
+  SyncProgress progress() const {
+    SyncProgress progress;
+    auto const& streams = sync_.catalog().streams();
+    for (std::size_t index = 0; index < streams.size(); ++index) {
+      auto const& stream = streams[index];
+      StreamManager const& manager = sync_.stream_manager(stream->descriptor);
+      SyncProgress::Stream one;
+      one.stream = stream->descriptor;
+      one.records_read = input_progress_.streams[index].records;
+      one.bytes_read = input_progress_.streams[index].bytes;
+      one.records_committed = manager.ledger().count(BatchState::persisted);
+      one.ended = !manager.is_active();
+      progress.streams.push_back(std::move(one));
+    }
+    progress.states_received = checkpoints_.received_count();
+    progress.states_emitted = checkpoints_.emitted_count();
+    progress.memory_bytes = budget_.reserved_bytes();
+    progress.elapsed = clock_.now() - started_at_;
+    return progress;
+  }
+
+  std::uint64_t peak_memory_bytes() const { return budget_.peak_bytes(); }
+
+ private:
+  static constexpr std::uint64_t checkpoint_queue_bytes = 4 << 20;
+
+  LauncherParts make_parts(Destination& destination, ByteSource& source, MessageSink& sink) {
+    LauncherParts parts(scope_, sync_, checkpoint_queue_, open_stream_queue_, has_thrown_);
+    parts.configuration = options_.launcher;
+    ReaderOptions reader;
+    reader.block_bytes = options_.block_bytes;
+    reader.longest_line_bytes = options_.longest_line_bytes;
+    bool const validate = options_.validate_records && !destination.decodes_every_value();
+    reader.validation = validate ? Validation::full : Validation::skipped;
+    parts.input_consumer = std::make_unique<SourceInputConsumerTaskFactory>(source, clock_, queues_, checkpoint_queue_,
+                                                                            budget_, input_progress_, reader);
+    parts.setup = std::make_unique<DestinationSetupTaskFactory>(destination);
+    parts.open_stream = std::make_unique<DestinationOpenStreamTaskFactory>(destination, open_stream_queue_);
+    parts.spill_to_disk = std::make_unique<MemorySpillTaskFactory>(queues_, clock_, options_.batch);
+    parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>();
+    parts.process_batch = std::make_unique<LoaderProcessBatchTaskFactory>();
+    if (auto steps = destination.load_steps(); !steps.empty()) {
+      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), batch_updates_);
+    }
+    parts.update_batch_state = std::make_unique<QueueUpdateBatchStateTaskFactory>(batch_updates_);
+    parts.update_checkpoints = std::make_unique<CheckpointPrinterTaskFactory>(checkpoint_queue_, checkpoints_, sink);
+    parts.close_stream = std::make_unique<LoaderCloseStreamTaskFactory>();
+    parts.teardown = std::make_unique<DestinationTeardownTaskFactory>(destination);
+    parts.fail_stream = std::make_unique<LoaderFailStreamTaskFactory>();
+    parts.fail_sync = std::make_unique<DestinationFailSyncTaskFactory>(destination);
+    parts.heartbeat = std::make_unique<ClockHeartbeatTaskFactory>(
+        clock_, options_.heartbeat_interval, options_.batch.checkpoint_wait, queues_, checkpoints_, checkpoint_queue_);
+    if (options_.on_progress) {
+      parts.stats_emitter = std::make_unique<ProgressStatsEmitterTaskFactory>(
+          clock_, options_.stats_interval, [this] { options_.on_progress(progress()); });
+    }
+    return parts;
+  }
+
+  SyncOptions options_;
+  Clock& clock_;
+  TimePoint started_at_;
+  MemoryBudget budget_;
+  StreamQueues queues_;
+  InputProgress input_progress_;
+  CheckpointQueue checkpoint_queue_;
+  OpenStreamQueue open_stream_queue_;
+  BatchUpdateQueue batch_updates_{UINT64_MAX};  // bounded by the batches on their way
+  std::atomic<bool> has_thrown_ = false;
+  SyncManager sync_;
+  CheckpointManager checkpoints_;  // on the control strand
+  TaskScope scope_;
+  TaskLauncher launcher_;
+};
+
+void check(SyncOptions const& options) {
+  auto const require = [](bool holds, char const* rule) {
+    if (!holds) throw config_error("{}", rule);
+  };
+  require(options.batch.bytes > 0, "a batch must hold at least 1 byte");
+  require(options.batch.records > 0, "a batch must hold at least 1 record");
+  require(options.batch.age > Duration::zero(), "the greatest age of a batch must be more than 0");
+  require(options.block_bytes >= 4096, "a block must have at least 4096 bytes");
+  require(options.memory_budget_bytes >= 4 * options.block_bytes, "the memory budget must hold at least 4 blocks");
+  require(options.longest_line_bytes >= options.block_bytes,
+          "the longest line must be allowed to be as long as a block");
+  require(options.heartbeat_interval > Duration::zero(), "the heartbeat interval must be more than 0");
+  require(options.stats_interval > Duration::zero(), "the stats interval must be more than 0");
+}
+
+}  // namespace
+
+awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,
+                               DestinationCatalog catalog, SyncOptions options, StopHandle stop) {
+  check(options);
+  auto executor = co_await asio::this_coro::executor;
+  auto assembly = std::make_unique<SyncAssembly>(executor, destination, source, sink, clock, std::move(catalog),
+                                                 std::move(options));
+  TaskLauncher& launcher = assembly->launcher();
+  StopAccess::attach(stop, launcher);
+  SyncReport report;
+  report.outcome = co_await launcher.run();
+  StopAccess::detach(stop);
+  // Also lets a stop request that was posted before the handle was detached run out.
+  report.totals = co_await launcher.on_strand([&assembly] { return assembly->progress(); });
+  report.peak_memory_bytes = assembly->peak_memory_bytes();
+  report.unjoined_tasks = launcher.unjoined_tasks();
+  // Tasks that ignore their cancellation still use it: it goes with the process.
+  if (!report.unjoined_tasks.empty()) static_cast<void>(assembly.release());
+  co_return report;
+}
+
+}  // namespace landfall

@@ -1,0 +1,456 @@
+#include <landfall/launcher/task_launcher.hpp>
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <landfall/launcher/decisions.hpp>
+#include <landfall/runtime/assert.hpp>
+
+namespace landfall {
+
+/// What the launcher knows of a stream beyond its StreamManager: what runs and what waits. Control strand only.
+struct TaskLauncher::StreamWork {
+  Opening opening = Opening::waiting;
+  std::shared_ptr<StreamLoader> loader;  // set while open
+  std::deque<RecordBatch> waiting;       // closed batches, in order, until it is their turn
+  bool records_in_progress = false;      // a process-records task has its turn
+  std::size_t in_flight = 0;             // tasks and pipeline batches that use the loader
+  std::vector<TaskHandle> cancellable;   // of the process tasks
+  std::optional<Error> failure;          // set: the stream is failing, or has failed
+  bool owns_close = false;               // the failure won set_closed()
+  bool fail_task_started = false;
+};
+
+namespace {
+
+void require(bool present, char const* part) {
+  if (!present) throw system_error("a TaskLauncher needs the part '{}'", part);
+}
+
+}  // namespace
+
+TaskLauncher::TaskLauncher(asio::any_io_executor executor, LauncherParts parts)
+    : executor_(executor), strand_(asio::make_strand(executor)), parts_(std::move(parts)) {
+  require(parts_.setup != nullptr, "setup");
+  require(parts_.open_stream != nullptr, "open_stream");
+  require(parts_.spill_to_disk != nullptr, "spill_to_disk");
+  require(parts_.load_pipeline || (parts_.process_records && parts_.process_batch),
+          "load_pipeline, or process_records and process_batch: a sync needs one way to load");
+  require(parts_.update_batch_state != nullptr, "update_batch_state");
+  require(parts_.update_checkpoints != nullptr, "update_checkpoints");
+  require(parts_.close_stream != nullptr, "close_stream");
+  require(parts_.teardown != nullptr, "teardown");
+  require(parts_.fail_stream != nullptr, "fail_stream");
+  require(parts_.fail_sync != nullptr, "fail_sync");
+  require(parts_.configuration.open_stream_workers > 0, "configuration.open_stream_workers: at least 1");
+  for (auto const& stream : parts_.sync.catalog().streams()) {
+    work_.emplace(stream->descriptor, std::make_unique<StreamWork>());
+  }
+}
+
+TaskLauncher::~TaskLauncher() = default;
+
+// ---- the sync, from outside ----
+
+awaitable<SyncOutcome> TaskLauncher::run() {
+  co_await on_strand([this] { start_on_strand(); });
+  bool const success = co_await wait_for_verdict();
+  std::optional<Error> late;
+  if (success) {
+    try {
+      co_await parts_.scope.close();
+    } catch (...) {
+      late = Error::from(std::current_exception());
+    }
+  }
+  if (!success || late) unjoined_tasks_ = co_await parts_.scope.kill();
+  co_return co_await on_strand([this, &late] {
+    if (late) parts_.sync.add_error(std::move(*late));
+    return parts_.sync.outcome();
+  });
+}
+
+awaitable<bool> TaskLauncher::wait_for_verdict() {
+  for (;;) {
+    {
+      std::lock_guard const lock(verdict_mutex_);
+      if (verdict_) co_return *verdict_;
+    }
+    auto given = [this] { return verdict_.has_value(); };
+    co_await verdict_waiters_.wait(verdict_mutex_, given);
+  }
+}
+
+void TaskLauncher::request_stop(Error reason) {
+  asio::post(strand_, [this, reason = std::move(reason)]() mutable {
+    // Too late to stop anything: what was read goes to its end in any case.
+    if (ending_enqueued_ || !parts_.sync.is_active()) return;
+    exception_on_strand(FailureLevel::input, std::nullopt, std::move(reason));
+  });
+}
+
+// ---- events: each hops to the control strand, where a plain function decides ----
+
+awaitable<void> TaskLauncher::handle_setup_complete() {
+  co_await on_strand([this] { setup_complete_on_strand(); });
+}
+
+awaitable<bool> TaskLauncher::handle_open_requested(StreamDescriptor stream) {
+  co_return co_await on_strand([this, &stream] { return open_requested_on_strand(stream); });
+}
+
+awaitable<void> TaskLauncher::handle_stream_started(StreamDescriptor stream, std::shared_ptr<StreamLoader> loader) {
+  co_await on_strand([this, &stream, &loader] { stream_started_on_strand(stream, std::move(loader)); });
+}
+
+awaitable<void> TaskLauncher::handle_new_spilled_file(StreamDescriptor stream, SpilledFile file) {
+  co_await on_strand([this, &stream, &file] { spilled_file_on_strand(stream, std::move(file)); });
+}
+
+awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
+  co_await on_strand([this, &envelope] { batch_on_strand(std::move(envelope)); });
+}
+
+awaitable<void> TaskLauncher::handle_stream_complete(StreamDescriptor stream) {
+  co_await on_strand([this, &stream] { stream_complete_on_strand(stream); });
+}
+
+awaitable<void> TaskLauncher::handle_stream_closed(StreamDescriptor stream, StreamOutcome outcome) {
+  co_await on_strand([this, &stream, &outcome] { stream_closed_on_strand(stream, std::move(outcome)); });
+}
+
+awaitable<void> TaskLauncher::handle_input_consumed() {
+  co_await on_strand([this] {
+    parts_.sync.mark_input_consumed();
+    end_checkpoints_if_done_on_strand();
+  });
+}
+
+awaitable<void> TaskLauncher::handle_checkpoints_processed() {
+  co_await on_strand([this] {
+    parts_.sync.mark_checkpoints_processed();
+    start_ending_if_done_on_strand();
+  });
+}
+
+awaitable<void> TaskLauncher::handle_fail_stream_complete(StreamDescriptor stream, std::optional<Error> close_error) {
+  co_await on_strand([this, &stream, &close_error] { fail_stream_complete_on_strand(stream, std::move(close_error)); });
+}
+
+awaitable<void> TaskLauncher::handle_teardown_complete(bool success) {
+  co_await on_strand([this, success] { verdict_on_strand(success); });
+}
+
+awaitable<void> TaskLauncher::handle_exception(FailureLevel level, std::optional<StreamDescriptor> stream,
+                                               Error error) {
+  co_await on_strand([this, level, &stream, &error] { exception_on_strand(level, stream, std::move(error)); });
+}
+
+awaitable<void> TaskLauncher::handle_open_failure(StreamDescriptor stream, Error error) {
+  co_await on_strand([this, &stream, &error] {
+    work(stream).opening = Opening::failed;
+    fail_stream_on_strand(stream, std::move(error));
+    start_fail_stream_if_idle_on_strand(stream);  // it may have failed before, while it was being opened
+  });
+}
+
+awaitable<void> TaskLauncher::handle_batch_failure(BatchEnvelope envelope, Error error) {
+  co_await on_strand([this, &envelope, &error] {
+    fail_stream_on_strand(envelope.stream, std::move(error));
+    work_ended_on_strand(envelope.stream);
+  });
+}
+
+// ---- decisions, on the control strand ----
+
+TaskLauncher::StreamWork& TaskLauncher::work(StreamDescriptor const& stream) {
+  auto const found = work_.find(stream);
+  if (found == work_.end()) throw system_error("stream {} is not in the catalog", to_string(stream));
+  return *found->second;
+}
+
+void TaskLauncher::start_on_strand() {
+  LANDFALL_ASSERT(!started_);
+  started_ = true;
+  // The reader first: what it reads waits in memory, within its budget, until setup and open are done.
+  if (parts_.input_consumer) {
+    input_ = launch_on_strand(parts_.input_consumer->make(*this), Role::input);
+    if (stopping_) input_.cancel();
+  } else {
+    parts_.sync.mark_input_consumed();
+  }
+  launch_on_strand(parts_.setup->make(*this), Role::setup);
+  for (std::size_t worker = 0; worker < parts_.configuration.open_stream_workers; ++worker) {
+    launch_on_strand(parts_.open_stream->make(*this));
+  }
+  for (auto const& stream : parts_.sync.catalog().streams()) {
+    launch_on_strand(parts_.spill_to_disk->make(*this, stream->descriptor));
+  }
+  if (parts_.load_pipeline) {
+    for (auto& task : parts_.load_pipeline->make_tasks(*this)) launch_on_strand(std::move(task));
+  }
+  launch_on_strand(parts_.update_batch_state->make(*this));
+  if (parts_.heartbeat) launch_on_strand(parts_.heartbeat->make(*this));
+  if (parts_.stats_emitter) launch_on_strand(parts_.stats_emitter->make(*this));
+  launch_on_strand(parts_.update_checkpoints->make(*this), Role::checkpoints);
+}
+
+void TaskLauncher::setup_complete_on_strand() {
+  if (parts_.sync.setup_complete()) return;
+  parts_.sync.mark_setup_complete();
+  for (auto const& stream : parts_.sync.catalog().streams()) parts_.open_stream_queue.push_now(stream, 1);
+  parts_.open_stream_queue.close();
+}
+
+bool TaskLauncher::open_requested_on_strand(StreamDescriptor const& stream) {
+  StreamWork& w = work(stream);
+  if (w.failure || w.opening != Opening::waiting) return false;
+  w.opening = Opening::opening;
+  return true;
+}
+
+void TaskLauncher::stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader) {
+  StreamWork& w = work(stream);
+  if (!parts_.sync.register_started_loader(stream, loader)) return;
+  w.loader = std::move(loader);
+  w.opening = Opening::open;
+  if (w.failure) {
+    start_fail_stream_if_idle_on_strand(stream);
+    return;
+  }
+  process_next_on_strand(stream);
+  stream_complete_on_strand(stream);  // an empty stream may have ended before it was open
+}
+
+void TaskLauncher::spilled_file_on_strand(StreamDescriptor const& stream, SpilledFile file) {
+  StreamWork& w = work(stream);
+  StreamManager& manager = parts_.sync.stream_manager(stream);
+  // First of all, and for a failed stream too: somebody must take what the reader goes on to read.
+  if (!file.end) launch_on_strand(parts_.spill_to_disk->make(*this, stream));
+  if (!file.records.empty()) manager.add_read(file.records.end_number(), file.records.bytes());
+  if (file.end) manager.mark_end_of_stream(*file.end);
+  if (w.failure || manager.is_closed()) return;  // the records are dropped, and are not acknowledged
+  if (!file.records.empty()) w.waiting.push_back(std::move(file.records));
+  process_next_on_strand(stream);
+  stream_complete_on_strand(stream);
+}
+
+void TaskLauncher::process_next_on_strand(StreamDescriptor const& stream) {
+  StreamWork& w = work(stream);
+  if (w.opening != Opening::open || w.failure) return;
+  if (parts_.load_pipeline) {
+    for (; !w.waiting.empty(); w.waiting.pop_front()) {
+      ++w.in_flight;
+      parts_.load_pipeline->submit(StepInput(w.loader, std::move(w.waiting.front())));
+    }
+    return;
+  }
+  // One batch at a time, in order; steps of earlier batches may run meanwhile.
+  if (w.records_in_progress || w.waiting.empty()) return;
+  RecordBatch records = std::move(w.waiting.front());
+  w.waiting.pop_front();
+  w.records_in_progress = true;
+  ++w.in_flight;
+  auto task = parts_.process_records->make(*this, std::move(records));
+  w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_records));
+}
+
+void TaskLauncher::batch_on_strand(BatchEnvelope envelope) {
+  StreamWork& w = work(envelope.stream);
+  StreamManager& manager = parts_.sync.stream_manager(envelope.stream);
+  manager.update_batch_state(envelope);
+  BatchState const reported = envelope.batch.state();
+  if (releases_checkpoints(reported)) parts_.checkpoint_queue.wake();
+  if (w.failure) {
+    if (envelope.route == BatchRoute::pipeline && reported == BatchState::complete)
+      work_ended_on_strand(envelope.stream);
+    return;  // a failed stream takes no further step, but what was persisted is
+  }
+  StreamDescriptor const stream = envelope.stream;
+  bool const left_pipeline = envelope.route == BatchRoute::pipeline && reported == BatchState::complete;
+  switch (next_step(reported, envelope.route, manager.is_batch_processing_complete())) {
+    case NextStep::wait:
+      break;
+    case NextStep::process_batch: {
+      ++w.in_flight;
+      auto task = parts_.process_batch->make(*this, std::move(envelope));
+      w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_work));
+      break;
+    }
+    case NextStep::close_stream:
+      stream_complete_on_strand(stream);
+      break;
+  }
+  if (left_pipeline) work_ended_on_strand(stream);
+}
+
+void TaskLauncher::stream_complete_on_strand(StreamDescriptor const& stream) {
+  StreamWork& w = work(stream);
+  StreamManager& manager = parts_.sync.stream_manager(stream);
+  if (w.opening != Opening::open || w.failure || !manager.is_batch_processing_complete()) return;
+  if (w.in_flight > 0) return;  // when the last of it ends, this is looked at again
+  if (!manager.set_closed()) return;
+  ++w.in_flight;
+  launch_on_strand(parts_.close_stream->make(*this, stream), Role::stream_work);
+}
+
+void TaskLauncher::stream_closed_on_strand(StreamDescriptor const& stream, StreamOutcome outcome) {
+  StreamManager& manager = parts_.sync.stream_manager(stream);
+  std::optional<Error> const error = outcome.error;
+  if (!manager.mark_succeeded(std::move(outcome))) return;
+  if (error) parts_.sync.add_error(*error);
+  parts_.checkpoint_queue.wake();  // what was held back until the stream was closed well
+  end_checkpoints_if_done_on_strand();
+}
+
+void TaskLauncher::exception_on_strand(FailureLevel level, std::optional<StreamDescriptor> const& stream, Error error) {
+  parts_.has_thrown.store(true);
+  switch (level) {
+    case FailureLevel::stream:
+      LANDFALL_ASSERT(stream.has_value());
+      fail_stream_on_strand(*stream, std::move(error));
+      return;
+    case FailureLevel::input:
+      parts_.sync.add_error(std::move(error));
+      stop_reading_on_strand();
+      return;
+    case FailureLevel::sync:
+      parts_.sync.add_error(error);
+      fail_all_on_strand(error);
+      return;
+    case FailureLevel::verdict:
+      parts_.sync.add_error(std::move(error));
+      verdict_on_strand(false);
+      return;
+  }
+}
+
+void TaskLauncher::stop_reading_on_strand() {
+  stopping_ = true;
+  input_.cancel();
+}
+
+void TaskLauncher::fail_all_on_strand(Error const& error) {
+  stop_reading_on_strand();
+  parts_.open_stream_queue.discard();
+  for (auto const& stream : parts_.sync.catalog().streams()) fail_stream_on_strand(stream->descriptor, error);
+}
+
+void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error error) {
+  StreamWork& w = work(stream);
+  StreamManager& manager = parts_.sync.stream_manager(stream);
+  parts_.has_thrown.store(true);
+  parts_.sync.add_error(error);
+  if (w.failure || !manager.is_active()) return;
+  w.failure = std::move(error);
+  w.owns_close = manager.set_closed();
+  w.waiting.clear();
+  for (TaskHandle const& task : w.cancellable) task.cancel();
+  w.cancellable.clear();
+  start_fail_stream_if_idle_on_strand(stream);
+  if (parts_.configuration.on_stream_failure == OnStreamFailure::fail_fast) fail_all_on_strand(*w.failure);
+}
+
+void TaskLauncher::start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream) {
+  StreamWork& w = work(stream);
+  if (!w.failure || w.fail_task_started || !may_fail_now(w.opening, w.in_flight)) return;
+  if (!parts_.sync.stream_manager(stream).is_active()) return;  // its close was running, and went well
+  w.fail_task_started = true;
+  bool const run_loader_close = w.owns_close && w.loader != nullptr;
+  launch_on_strand(parts_.fail_stream->make(*this, stream, *w.failure, run_loader_close));
+}
+
+void TaskLauncher::fail_stream_complete_on_strand(StreamDescriptor const& stream, std::optional<Error> close_error) {
+  StreamWork& w = work(stream);
+  if (close_error) parts_.sync.add_error(std::move(*close_error));
+  if (!w.failure) return;
+  if (!parts_.sync.stream_manager(stream).mark_failed(*w.failure)) return;
+  end_checkpoints_if_done_on_strand();
+}
+
+void TaskLauncher::work_ended_on_strand(StreamDescriptor const& stream) {
+  StreamWork& w = work(stream);
+  LANDFALL_ASSERT(w.in_flight > 0);
+  --w.in_flight;
+  std::erase_if(w.cancellable, [](TaskHandle const& task) { return task.ended(); });
+  start_fail_stream_if_idle_on_strand(stream);
+  stream_complete_on_strand(stream);
+}
+
+void TaskLauncher::end_checkpoints_if_done_on_strand() {
+  SyncManager& sync = parts_.sync;
+  if (checkpoints_ended_ || !sync.input_consumed() || !sync.all_streams_ended()) return;
+  checkpoints_ended_ = true;
+  parts_.checkpoint_queue.close();  // its task prints what is safe by now, then reports handle_checkpoints_processed
+  start_ending_if_done_on_strand();
+}
+
+void TaskLauncher::start_ending_if_done_on_strand() {
+  SyncManager& sync = parts_.sync;
+  if (ending_enqueued_ || !setup_ended_ || !checkpoints_ended_ || !sync.checkpoints_processed()) return;
+  ending_enqueued_ = true;
+  switch (choose_ending(sync.error().has_value())) {
+    case Ending::teardown:
+      launch_on_strand(parts_.teardown->make(*this));
+      return;
+    case Ending::fail_sync:
+      launch_on_strand(parts_.fail_sync->make(*this));
+      return;
+  }
+}
+
+void TaskLauncher::verdict_on_strand(bool success) {
+  std::lock_guard const lock(verdict_mutex_);
+  if (verdict_) return;
+  verdict_ = success;
+  if (parts_.sync.all_streams_ended()) parts_.sync.mark_destination_ended();
+  verdict_waiters_.wake_all();
+}
+
+// ---- tasks ----
+
+TaskHandle TaskLauncher::launch_on_strand(std::unique_ptr<Task> task, Role role) {
+  std::string name = task->name();
+  TerminalCondition const condition = task->terminal_condition();
+  return parts_.scope.launch(std::move(name), condition, run_task(std::move(task), role));
+}
+
+awaitable<void> TaskLauncher::run_task(std::unique_ptr<Task> task, Role role) {
+  std::exception_ptr failure;
+  try {
+    co_await task->execute();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);  // a cancelled task still reports
+  co_await on_strand([&] { task_ended_on_strand(*task, role, failure); });
+}
+
+void TaskLauncher::task_ended_on_strand(Task const& task, Role role, std::exception_ptr failure) {
+  std::optional<StreamDescriptor> const stream = task.stream();
+  if (role == Role::input) {
+    parts_.sync.mark_input_consumed();
+  } else if (role == Role::setup) {
+    setup_ended_ = true;
+  } else if (role == Role::checkpoints && failure) {
+    parts_.sync.mark_checkpoints_processed();
+  } else if (role == Role::stream_records) {
+    work(*stream).records_in_progress = false;
+  }
+  // Only what was really cancelled is excused: connector code may know operation_aborted from operations of its own.
+  bool const cancelled_by_us = failure && is_cancellation(failure) &&
+                               (verdict_ || (role == Role::input && stopping_) || (stream && work(*stream).failure));
+  if (failure && !cancelled_by_us) {
+    Error error = Error::from(failure);
+    error.add_context(task.name());
+    exception_on_strand(task.failure_level(), stream, std::move(error));
+  }
+  if (role == Role::stream_work || role == Role::stream_records) work_ended_on_strand(*stream);
+  if (role == Role::stream_records && !failure) process_next_on_strand(*stream);
+  end_checkpoints_if_done_on_strand();
+  start_ending_if_done_on_strand();
+}
+
+}  // namespace landfall

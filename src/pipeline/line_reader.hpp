@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <landfall/protocol/byte_source.hpp>
+#include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/block.hpp>
+#include <landfall/runtime/error.hpp>
+#include <landfall/runtime/memory_budget.hpp>
+
+namespace landfall {
+
+/// Neighbouring whole lines of the input. Block::padding bytes behind them are readable and are not written any more.
+struct InputLines {
+  InputLines() = default;
+
+  std::shared_ptr<Block> block;  ///< where they lie; several InputLines may share one
+  std::string_view text;         ///< not empty; each line ends with '\n', only the last one of the input may not
+  std::uint64_t first_line = 1;  ///< number of the first of them in the input, from 1
+  std::uint64_t line_count = 0;
+};
+
+/// Cuts the input into whole lines, in blocks that are shared instead of copied.
+///
+/// Memory:    a block is reserved before it is filled and filled before the next is reserved, however little a read
+///            brings: what is held stays in proportion to what was read. Only the partial line between two blocks is
+///            not accounted for while the next block waits for memory; so a reader that waits holds nothing that
+///            others wait for.
+/// Latency:   lines are handed out after the read that brought them, never kept for a block to fill.
+/// Threads:   one caller at a time.
+/// Lifetime:  source and budget outlive it.
+class LineReader {
+ public:
+  /// `block_bytes`: of a usual block; a longer line gets a larger one, doubled until it fits.
+  /// `longest_line_bytes`: without the line end; a longer line is an error.
+  /// `on_pressure`: called before it waits for memory, so that others free some.
+  LineReader(ByteSource& source, MemoryBudget& budget, std::uint64_t block_bytes, std::uint64_t longest_line_bytes,
+             std::function<void()> on_pressure = nullptr);
+
+  /// The next lines; nothing at the end of the input.
+  /// Errors: what the source throws; Error(system) which names the line that is too long, after all lines before it
+  ///         were handed out. After an error of its own it gives the same one again.
+  awaitable<std::optional<InputLines>> next();
+
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+
+ private:
+  awaitable<void> change_block();
+  std::size_t next_capacity() const;
+  std::optional<InputLines> take_lines(std::size_t end);
+  std::optional<InputLines> take_last_line();
+  std::size_t count_lines(InputLines& lines, std::size_t end);
+  void keep_partial_line(std::size_t begin);
+  void refuse_line(std::string_view line);
+
+  ByteSource& source_;
+  MemoryBudget& budget_;
+  std::size_t block_bytes_;
+  std::size_t longest_line_bytes_;
+  std::function<void()> on_pressure_;
+
+  std::shared_ptr<Block> block_;  // being filled; what lies before begin_ was handed out
+  std::size_t begin_ = 0;         // of what was read and not handed out: the beginning of a line
+  std::size_t end_ = 0;
+  std::string partial_line_;  // while there is no block
+  std::uint64_t lines_read_ = 0;
+  std::uint64_t bytes_read_ = 0;
+  bool ended_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <landfall/destination/record_batch.hpp>
+#include <landfall/launcher/task_launcher.hpp>
+#include <landfall/protocol/state_message.hpp>
+#include <landfall/runtime/clock.hpp>
+#include <landfall/state/stream_manager.hpp>
+
+#include "pipeline/line_reader.hpp"
+#include "pipeline/stream_queue.hpp"
+#include "protocol/message_parser.hpp"
+
+namespace landfall {
+
+/// How far the input was read, for the progress line. Written by the router once for each block, read by any thread.
+struct InputProgress {
+  struct Stream {
+    std::atomic<std::uint64_t> records = 0;
+    std::atomic<std::uint64_t> bytes = 0;  ///< of whole lines, as read
+    std::atomic<bool> ended = false;
+  };
+  explicit InputProgress(std::size_t stream_count) : streams(stream_count) {}
+
+  std::atomic<std::uint64_t> lines = 0;
+  std::atomic<std::uint64_t> bytes = 0;
+  std::atomic<std::uint64_t> states = 0;
+  std::atomic<std::uint64_t> ignored_messages = 0;
+  std::vector<Stream> streams;  ///< in catalog order
+};
+
+/// Sends what the input says to those it is for: records to their stream's queue, STATEs with their place in the input
+/// to the checkpoint queue, the end of a stream to its queue.
+///
+/// Meaning: positions are counts of records read, so the records of a block may be queued together, once for each
+///          stream, before the STATEs and ends that stand between them.
+/// Cost:    per record a slice and two counters; memory, queue and atomics once per block and stream.
+/// Threads: one caller at a time; no waiting.
+/// Errors:  "line N: ...", never with content of a record. What stood before that line has been forwarded by then; what
+///          stands behind it must not be routed any more.
+/// Source:  base design 1.5, 1.6, 2.5; behaviours 124-128, 132-136, 139-152 where they apply to one channel.
+class Router {
+ public:
+  /// All outlive the router. `progress` has one entry for each catalog stream.
+  Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& clock, Validation validation,
+         InputProgress& progress);
+
+  /// Errors: Error(system) for a line that cannot be parsed, a STATE or status of a stream outside the catalog, a
+  ///         record or an INCOMPLETE behind the COMPLETE of its stream; Error(config) for a record of a stream outside
+  ///         the catalog, or with a file.
+  void route(InputLines const& lines);
+
+  /// Ends every stream that has not ended. `input_complete`: see EndOfStream. The second time it changes nothing.
+  void end_of_input(bool input_complete);
+
+ private:
+  struct Stream {
+    explicit Stream(StreamQueue& stream_queue) : queue(&stream_queue) {}
+    StreamQueue* queue;
+    RecordCounts read;
+    std::optional<RecordNumber> state_behind;  // records before the last STATE of its scope
+    bool incomplete = false;
+    bool ended = false;
+    // of the block at hand
+    std::uint32_t block_records = 0;
+    std::uint32_t next_index = 0;
+    std::uint64_t block_bytes = 0;
+  };
+  struct NameHash {
+    std::size_t operator()(StreamName const& name) const noexcept;
+  };
+
+  void route_lines(std::string_view text);
+  void route_line(std::string_view line, bool is_cut);
+  void handle(ParsedMessage const& message, std::string_view line);
+  void handle_record(ParsedMessage const& message, std::string_view line);
+  void handle_state();
+  void handle_status(ParsedMessage const& message, StreamStatus status);
+  Stream* find(StreamName const& name);
+  Error unknown_stream(ErrorClass error_class, std::string_view what, StreamName const& name) const;
+  Error broken_line(Error error, std::string_view line, bool is_cut) const;
+  std::vector<StreamPosition> positions_of(StateMessage const& state);
+  EndOfStream end_of(Stream const& stream, StreamStatus status, bool input_complete) const;
+  void forward(InputLines const& lines);
+  void forward_records(std::shared_ptr<Block> const& block);
+  void forward_end(std::size_t stream, EndOfStream const& end);
+
+  CheckpointQueue& checkpoint_queue_;
+  Clock const& clock_;
+  InputProgress& progress_;
+  MessageParser parser_;
+  std::vector<Stream> streams_;                                    // in catalog order
+  std::unordered_map<StreamName, std::size_t, NameHash> by_name_;  // views of the catalog's names
+  std::size_t last_found_ = 0;
+  std::uint64_t line_number_ = 0;
+  std::uint64_t ignored_in_block_ = 0;
+
+  // The block at hand; kept for the next one, so that nothing is allocated for a record.
+  std::vector<RecordSlice> slices_;        // in the order read
+  std::vector<std::uint32_t> stream_of_;   // parallel to slices_
+  std::vector<std::size_t> with_records_;  // streams, in order of their first record
+  std::vector<Checkpoint> checkpoints_;
+  std::vector<std::pair<std::size_t, EndOfStream>> ends_;
+};
+
+}  // namespace landfall

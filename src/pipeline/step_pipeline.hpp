@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <landfall/destination/load_step.hpp>
+#include <landfall/launcher/load_pipeline.hpp>
+#include <landfall/runtime/error.hpp>
+#include <landfall/runtime/message_queue.hpp>
+#include <landfall/state/batch_envelope.hpp>
+
+#include "pipeline/batch_update_queue.hpp"
+
+namespace landfall {
+
+/// A LoadPipeline of LoadSteps: each worker of each step has a queue of its own and does one batch at a time.
+///
+/// Order:    batches of one partition leave a step in the order in which they came.
+/// Answers:  all go to the update queue, with BatchRoute::pipeline. A batch goes on to the next step until a step
+///           answers complete; the last step must.
+/// Errors:   what a step throws, an answer of the last step that is not complete, a partition that does not exist: each
+///           is the failure of that batch, told to TaskLauncher::handle_batch_failure; the worker goes on.
+/// Lifetime: outlives its tasks; the update queue outlives both.
+/// Source:   base design 1.8.
+class StepPipeline final : public LoadPipeline {
+ public:
+  /// Errors: Error(system) when there is no step, or a step without workers.
+  StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates);
+  ~StepPipeline() override;
+
+  std::vector<std::unique_ptr<Task>> make_tasks(TaskLauncher& launcher) override;
+  void submit(StepInput input) override;
+
+ private:
+  class WorkerTask;
+
+  /// What a batch is stays known when a step has let its records go.
+  struct Travelling {
+    explicit Travelling(StepInput step_input);
+    BatchEnvelope envelope(Batch const& answer) const;
+
+    StepInput input;
+    StreamDescriptor stream;
+    BatchId id;
+    Interval records;
+    std::optional<Error> failure;  // it could not be given to the step
+  };
+  using StepQueue = MessageQueue<Travelling>;
+  struct Step {
+    std::unique_ptr<LoadStep> step;
+    std::vector<std::unique_ptr<StepQueue>> queues;  // one for each worker
+  };
+
+  void put(std::size_t step, Travelling batch);
+  bool is_last(std::size_t step) const noexcept { return step + 1 == steps_.size(); }
+
+  std::vector<Step> steps_;
+  BatchUpdateQueue& updates_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,87 @@
+#include <landfall/runtime/blocking.hpp>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <landfall/runtime/assert.hpp>
+
+namespace landfall {
+
+struct BlockingPool::Threads {
+  explicit Threads(std::size_t max) : max_threads(max) {}
+
+  void work_until_stopped() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      ++idle_count;
+      something_to_do.wait(lock, [this] { return stopping || !queue.empty(); });
+      --idle_count;
+      if (stopping) return;
+      auto work = std::move(queue.front());
+      queue.pop_front();
+      lock.unlock();
+      work();
+      work = nullptr;  // what it captured may be destroyed only without the lock
+      lock.lock();
+    }
+  }
+
+  // True when a thread will come to the queue.
+  bool ensure_thread_on_lock() {
+    if (queue.size() <= idle_count || threads.size() == max_threads) return true;
+    try {
+      threads.emplace_back([this] { work_until_stopped(); });
+    } catch (std::system_error const&) {  // the machine has no more: the threads that exist do the work
+      return !threads.empty();
+    }
+    return true;
+  }
+
+  std::size_t const max_threads;
+  std::mutex mutex;
+  std::condition_variable something_to_do;
+  bool stopping = false;
+  std::size_t idle_count = 0;
+  std::deque<std::function<void()>> queue;
+  std::vector<std::thread> threads;
+};
+
+BlockingPool::BlockingPool(asio::execution_context& context, std::size_t max_threads)
+    : asio::execution_context::service(context), threads_(std::make_unique<Threads>(max_threads)) {
+  LANDFALL_ASSERT(max_threads > 0);
+}
+
+BlockingPool::~BlockingPool() { LANDFALL_ASSERT(threads_->threads.empty()); }
+
+void BlockingPool::submit(std::function<void()> work) {
+  {
+    std::lock_guard const lock(threads_->mutex);
+    if (threads_->stopping) return;  // the context goes: the caller is never resumed
+    threads_->queue.push_back(std::move(work));
+    if (threads_->ensure_thread_on_lock()) {
+      threads_->something_to_do.notify_one();
+      return;
+    }
+    work = std::move(threads_->queue.back());
+    threads_->queue.pop_back();
+  }
+  work();  // late rather than never
+}
+
+void BlockingPool::shutdown() noexcept {
+  std::deque<std::function<void()>> dropped;  // destroyed when no thread runs any more
+  {
+    std::lock_guard const lock(threads_->mutex);
+    threads_->stopping = true;
+    dropped.swap(threads_->queue);
+  }
+  threads_->something_to_do.notify_all();
+  for (auto& thread : threads_->threads) thread.join();
+  threads_->threads.clear();
+}
+
+}  // namespace landfall

@@ -1,0 +1,222 @@
+#include <landfall/runtime/task_scope.hpp>
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <list>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/error.hpp>
+#include <landfall/runtime/wait_list.hpp>
+
+namespace landfall {
+
+namespace {
+
+constexpr std::array all_conditions = {TerminalCondition::self_terminating, TerminalCondition::on_end_of_sync,
+                                       TerminalCondition::on_sync_failure};
+
+/// `a && b` and `a || b` unwind with a wrapper of the first operand's exception.
+bool is_unwinding(std::exception_ptr const& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (asio::multiple_exceptions const& both) {
+    return is_cancellation(both.first_exception());
+  } catch (...) {
+    return is_cancellation(failure);
+  }
+}
+
+TimePoint after(TimePoint now, Duration time) { return time > TimePoint::max() - now ? TimePoint::max() : now + time; }
+
+/// Waits for `condition`, which the scope's mutex protects. Called with throw_if_cancelled(false): a cancellation ends
+/// one wait, and the next one is not disturbed any more.
+template <class Condition>
+awaitable<void> wait_in_any_case(auto& state, Condition condition) {
+  for (;;) {
+    {
+      std::lock_guard const lock(state.mutex);
+      if (condition()) co_return;
+    }
+    try {
+      co_await state.waiters.wait(state.mutex, condition);
+    } catch (boost::system::system_error const& error) {
+      LANDFALL_ASSERT(error.code() == asio::error::operation_aborted);
+    }
+  }
+}
+
+}  // namespace
+
+/// One started task. Signal and flags are touched on its strand only; the signal lives as long as anything that emits
+/// it, since co_spawn keeps a pointer into it.
+struct TaskHandle::Running : std::enable_shared_from_this<TaskHandle::Running> {
+  Running(std::string task_name, TerminalCondition terminal_condition, asio::any_io_executor const& executor)
+      : name(std::move(task_name)), condition(terminal_condition), strand(asio::make_strand(executor)) {}
+
+  /// Started on the strand, so that a cancellation, which is posted there later, cannot overtake the start.
+  template <class OnEnd>
+  void start(awaitable<void> body, OnEnd on_end) {
+    asio::post(strand, [self = shared_from_this(), body = std::move(body), on_end = std::move(on_end)]() mutable {
+      auto ended = [self, on_end = std::move(on_end)](std::exception_ptr failure) {
+        self->ended_on_strand = true;
+        self->insist_on_no(failure);
+        on_end();
+      };
+      asio::co_spawn(self->strand, std::move(body),
+                     asio::bind_cancellation_slot(self->signal.slot(), std::move(ended)));
+    });
+  }
+
+  void cancel() {
+    asio::post(strand, [self = shared_from_this()] {
+      if (self->ended_on_strand) return;
+      self->cancelled_on_strand = true;
+      self->signal.emit(asio::cancellation_type::terminal);
+    });
+  }
+
+  std::string const name;
+  TerminalCondition const condition;
+
+ private:
+  void insist_on_no(std::exception_ptr const& failure) const {
+    if (!failure) return;
+    if (cancelled_on_strand && is_unwinding(failure)) return;  // it unwound, as it was asked to
+    fmt::print(stderr, "landfall: task '{}' was left by an exception: {}\n", name, Error::from(failure).what());
+    assertion_failed("a task reports its failures itself", __FILE__, __LINE__);
+  }
+
+  asio::strand<asio::any_io_executor> const strand;
+  asio::cancellation_signal signal;
+  bool cancelled_on_strand = false;
+  bool ended_on_strand = false;
+};
+
+struct TaskScope::State {
+  using Running = TaskHandle::Running;
+
+  bool must_end_on_lock(TerminalCondition condition) const { return ending[static_cast<std::size_t>(condition)]; }
+
+  std::vector<std::string> names_on_lock() const {
+    std::vector<std::string> names;
+    for (auto const& task : tasks) names.push_back(task->name);
+    return names;
+  }
+
+  std::mutex mutex;
+  std::list<std::shared_ptr<Running>> tasks;  // in the order in which they were started
+  std::array<bool, 3> ending{};               // by terminal condition: cancelled, also those started from now on
+  WaitList waiters;                           // for a task's end, or the deadline
+};
+
+void TaskHandle::cancel() const {
+  if (auto const running = running_.lock()) running->cancel();
+}
+
+TaskScope::TaskScope(asio::any_io_executor executor, Clock& clock, Duration graceful_timeout)
+    : executor_(std::move(executor)),
+      clock_(clock),
+      graceful_timeout_(graceful_timeout),
+      state_(std::make_shared<State>()) {
+  LANDFALL_ASSERT(graceful_timeout >= Duration::zero());
+}
+
+TaskScope::~TaskScope() {
+  std::lock_guard const lock(state_->mutex);
+  LANDFALL_ASSERT(state_->tasks.empty());
+}
+
+TaskHandle TaskScope::launch(std::string name, TerminalCondition condition, awaitable<void> body) {
+  auto const task = std::make_shared<TaskHandle::Running>(std::move(name), condition, executor_);
+  auto leave = [state = state_, task = task.get()] {
+    std::lock_guard const lock(state->mutex);
+    std::erase_if(state->tasks, [task](auto const& other) { return other.get() == task; });
+    state->waiters.wake_all();
+  };
+  std::lock_guard const lock(state_->mutex);
+  state_->tasks.push_back(task);
+  task->start(std::move(body), std::move(leave));
+  if (state_->must_end_on_lock(condition)) task->cancel();
+  return TaskHandle(task);
+}
+
+awaitable<void> TaskScope::close() {
+  // Not interrupted by a cancellation: it would leave tasks behind. It lasts no longer than the deadline.
+  bool const throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  cancel_where([](TerminalCondition condition) { return condition == TerminalCondition::on_end_of_sync; });
+  bool const all_ended = co_await wait_until_empty(after(clock_.now(), graceful_timeout_));
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (!all_ended) {
+    auto const late = running();
+    throw system_error("tasks have not ended in time: {}", fmt::join(late, ", "));
+  }
+}
+
+awaitable<std::vector<std::string>> TaskScope::kill() {
+  bool const throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  cancel_where([](TerminalCondition condition) { return condition != TerminalCondition::self_terminating; });
+  bool all_ended = co_await wait_until_empty(after(clock_.now(), graceful_timeout_));
+  if (!all_ended) {
+    cancel_where([](TerminalCondition) { return true; });
+    all_ended = co_await wait_until_empty(after(clock_.now(), graceful_timeout_));
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (all_ended) co_return std::vector<std::string>();
+  co_return running();
+}
+
+std::vector<std::string> TaskScope::running() const {
+  std::lock_guard const lock(state_->mutex);
+  return state_->names_on_lock();
+}
+
+awaitable<bool> TaskScope::wait_until_empty(TimePoint deadline) {
+  auto const state = state_;
+  {
+    std::lock_guard const lock(state->mutex);
+    if (state->tasks.empty()) co_return true;
+  }
+  bool rang = false;  // guarded by the scope's mutex; the alarm is joined below
+  auto const alarm = std::make_shared<TaskHandle::Running>("deadline", TerminalCondition::on_end_of_sync, executor_);
+  alarm->start(clock_.sleep_until(deadline), [state, &rang] {
+    std::lock_guard const lock(state->mutex);
+    rang = true;
+    state->waiters.wake_all();
+  });
+
+  auto const empty_or_late = [&tasks = state->tasks, &rang] { return tasks.empty() || rang; };
+  co_await wait_in_any_case(*state, empty_or_late);
+  bool const all_ended = running().empty();
+
+  alarm->cancel();
+  auto const alarm_ended = [&rang] { return rang; };
+  co_await wait_in_any_case(*state, alarm_ended);
+  co_return all_ended;
+}
+
+void TaskScope::cancel_where(bool (*matches)(TerminalCondition)) {
+  std::lock_guard const lock(state_->mutex);
+  for (auto const condition : all_conditions) {
+    if (matches(condition)) state_->ending[static_cast<std::size_t>(condition)] = true;
+  }
+  for (auto const& task : state_->tasks) {
+    if (matches(task->condition)) task->cancel();
+  }
+}
+
+}  // namespace landfall

@@ -1,0 +1,105 @@
+#include <landfall/state/stream_manager.hpp>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <landfall/runtime/assert.hpp>
+
+namespace landfall {
+
+namespace {
+
+/// Without a generation that a later attempt can go on with, each attempt starts anew: what was loaded counts only once
+/// it has replaced the old data.
+bool is_thrown_away_on_failure(DestinationStream const& stream) {
+  bool const next_attempt_goes_on = stream.minimum_generation_id.value_or(0) > 0;
+  return stream.replaces_old_data() && !next_attempt_goes_on;
+}
+
+StreamEnd end_without_status(DestinationStream const& stream, EndOfStream const& end) {
+  if (stream.has_generations()) return StreamEnd::incomplete;
+  if (!end.input_complete) return StreamEnd::incomplete;
+  if (!stream.replaces_old_data()) return StreamEnd::complete;
+  return end.state_after_last_record ? StreamEnd::complete : StreamEnd::incomplete;
+}
+
+}  // namespace
+
+StreamEnd stream_end(DestinationStream const& stream, EndOfStream const& end) {
+  switch (end.status) {
+    case StreamStatus::complete:
+      return StreamEnd::complete;
+    case StreamStatus::incomplete:
+      return StreamEnd::incomplete;
+    case StreamStatus::missing:
+      return end_without_status(stream, end);
+  }
+  assertion_failed("a StreamStatus beyond its last value", __FILE__, __LINE__);
+  return StreamEnd::incomplete;
+}
+
+StreamManager::StreamManager(std::shared_ptr<DestinationStream const> stream) : stream_(std::move(stream)) {
+  LANDFALL_ASSERT(stream_ != nullptr);
+}
+
+void StreamManager::add_read(RecordNumber end, std::uint64_t bytes) {
+  if (end_of_stream_ && end > end_of_stream_->record_count) {
+    throw system_error("stream {} ended after {} records, but {} were read", to_string(stream_->descriptor),
+                       end_of_stream_->record_count, end);
+  }
+  ledger_.add_read(end);
+  bytes_read_ += bytes;
+}
+
+void StreamManager::mark_end_of_stream(EndOfStream end) {
+  if (end_of_stream_) throw system_error("stream {} ended a second time", to_string(stream_->descriptor));
+  if (end.record_count < ledger_.records_read()) {
+    throw system_error("stream {} ended after {} records, but {} were read", to_string(stream_->descriptor),
+                       end.record_count, ledger_.records_read());
+  }
+  ledger_.add_read(end.record_count);
+  end_of_stream_ = end;
+}
+
+void StreamManager::update_batch_state(BatchEnvelope const& envelope) {
+  LANDFALL_ASSERT(envelope.stream == stream_->descriptor);
+  try {
+    ledger_.report(envelope.records, envelope.batch.state(), envelope.batch.group());
+  } catch (Error& error) {
+    error.add_context(fmt::format("batch {} of stream {}", envelope.id.value, to_string(stream_->descriptor)));
+    throw;
+  }
+}
+
+bool StreamManager::is_batch_processing_complete() const {
+  if (!end_of_stream_) return false;
+  LANDFALL_ASSERT(ledger_.records_read() == end_of_stream_->record_count);
+  return ledger_.all_complete();
+}
+
+bool StreamManager::is_safe_until(RecordNumber end) const {
+  bool const closed_well = result_ && result_->succeeded();
+  if (is_thrown_away_on_failure(*stream_) && !closed_well) return false;
+  return ledger_.persisted_until(end);
+}
+
+bool StreamManager::set_closed() noexcept { return !std::exchange(closed_, true); }
+
+bool StreamManager::mark_succeeded(StreamOutcome outcome) {
+  LANDFALL_ASSERT(outcome.end != StreamEnd::failed);
+  if (result_) return false;
+  if (!end_of_stream_) {
+    throw system_error("stream {} was closed before its end was known", to_string(stream_->descriptor));
+  }
+  result_ = std::move(outcome);
+  return true;
+}
+
+bool StreamManager::mark_failed(Error error) {
+  if (result_) return false;
+  result_.emplace(StreamEnd::failed, ledger_.records_read(), std::move(error));
+  return true;
+}
+
+}  // namespace landfall

@@ -1,0 +1,48 @@
+#include "tasks/close_stream_task.hpp"
+
+#include <landfall/launcher/task_launcher.hpp>
+
+namespace landfall {
+
+awaitable<void> CloseStreamTask::execute() {
+  co_await loader_->close(outcome_);
+  co_await launcher_.handle_stream_closed(stream_, outcome_);
+}
+
+namespace {
+
+/// Why a stream which was loaded to its end is not complete all the same.
+std::optional<Error> incomplete_cause(DestinationStream const& stream, EndOfStream const& end) {
+  if (stream_end(stream, end) == StreamEnd::complete) return std::nullopt;
+  auto const name = to_string(stream.descriptor);
+  if (!end.input_complete) {
+    return transient_error(
+        "stream {} is incomplete: reading was broken off after {} records; they are loaded, old data is kept", name,
+        end.record_count);
+  }
+  if (end.status == StreamStatus::incomplete) {
+    return transient_error(
+        "stream {} is incomplete: the source reported INCOMPLETE; {} records are loaded, old data is kept", name,
+        end.record_count);
+  }
+  if (stream.has_generations()) {
+    return transient_error(
+        "stream {} is incomplete: the input ended without its COMPLETE status; {} records are loaded, old data is kept",
+        name, end.record_count);
+  }
+  return transient_error(
+      "stream {} is incomplete: no STATE came after its last record, so the source may have stopped early; old data is "
+      "kept",
+      name);
+}
+
+}  // namespace
+
+std::unique_ptr<Task> LoaderCloseStreamTaskFactory::make(TaskLauncher& launcher, StreamDescriptor const& stream) {
+  StreamManager const& manager = launcher.sync().stream_manager(stream);
+  EndOfStream const end = manager.end_of_stream().value();
+  StreamOutcome outcome(stream_end(manager.stream(), end), end.record_count, incomplete_cause(manager.stream(), end));
+  return std::make_unique<CloseStreamTask>(launcher, launcher.sync().loader(stream), stream, std::move(outcome));
+}
+
+}  // namespace landfall

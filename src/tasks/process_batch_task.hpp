@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <landfall/destination/stream_loader.hpp>
+#include <landfall/launcher/task.hpp>
+#include <landfall/launcher/task_factories.hpp>
+
+namespace landfall {
+
+/// Takes a batch that is not complete one step further. Source: base design 1.2 (G1), behaviours 26, 217.
+class ProcessBatchTask final : public Task {
+ public:
+  ProcessBatchTask(TaskLauncher& launcher, std::shared_ptr<StreamLoader> loader, BatchEnvelope envelope)
+      : launcher_(launcher), loader_(std::move(loader)), envelope_(std::move(envelope)) {}
+  std::string name() const override;
+  FailureLevel failure_level() const override { return FailureLevel::stream; }
+  std::optional<StreamDescriptor> stream() const override { return envelope_.stream; }
+  awaitable<void> execute() override;
+
+ private:
+  TaskLauncher& launcher_;
+  std::shared_ptr<StreamLoader> loader_;
+  BatchEnvelope envelope_;
+};
+
+class LoaderProcessBatchTaskFactory final : public ProcessBatchTaskFactory {
+ public:
+  std::unique_ptr<Task> make(TaskLauncher& launcher, BatchEnvelope envelope) override;
+};
+
+}  // namespace landfall

@@ -1,0 +1,247 @@
+#include "pipeline/line_reader.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <landfall/testing/scripted_source.hpp>
+#include <landfall/testing/simulation.hpp>
+
+namespace landfall {
+namespace {
+
+using testing::ScriptedSource;
+
+struct LineReaderTest : ::testing::Test {
+  static constexpr std::uint64_t enough = 1 << 20;
+
+  static awaitable<void> read_all(LineReader& reader, std::vector<InputLines>& all) {
+    for (;;) {
+      std::optional<InputLines> lines = co_await reader.next();
+      if (!lines) co_return;
+      all.push_back(std::move(*lines));
+    }
+  }
+
+  static std::string text_of(std::vector<InputLines> const& all) {
+    std::string text;
+    for (InputLines const& lines : all) text += lines.text;
+    return text;
+  }
+
+  static std::size_t newlines(std::string_view text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  // All that holds for every way to cut an input.
+  static void check_cut(std::vector<InputLines> const& all, std::string_view input) {
+    EXPECT_EQ(text_of(all), input);
+    std::uint64_t next_line = 1;
+    for (InputLines const& lines : all) {
+      EXPECT_FALSE(lines.text.empty());
+      EXPECT_EQ(lines.first_line, next_line);
+      bool const is_cut = !lines.text.ends_with('\n');
+      EXPECT_EQ(lines.line_count, newlines(lines.text) + (is_cut ? 1 : 0));
+      EXPECT_TRUE(!is_cut || &lines == &all.back());
+      next_line += lines.line_count;
+    }
+  }
+
+  Error error_of(LineReader& reader, std::vector<InputLines>& all) {
+    try {
+      simulation.run_coroutine(read_all(reader, all));
+    } catch (Error const& error) {
+      return error;
+    }
+    return Error(ErrorClass::config, "nothing was thrown");
+  }
+
+  testing::Simulation simulation;
+  MemoryBudget budget{enough};
+};
+
+TEST_F(LineReaderTest, EverySplitOfTheInputGivesTheSameLines) {
+  std::vector<std::string> const inputs = {
+      "a\nbb\n\nccc\r\ndddd\n", "first\nsecond\nthe rest", "\n\n\n", "\n", "x", ""};
+  for (std::string const& input : inputs) {
+    for (std::size_t const block_bytes : {1, 2, 3, 5, 8, 70, 100, 600}) {
+      for (std::size_t first = 0; first <= input.size(); ++first) {
+        for (std::size_t second = first; second <= input.size(); ++second) {
+          SCOPED_TRACE(fmt::format("'{}' in blocks of {}, cut at {} and {}", input, block_bytes, first, second));
+          ScriptedSource source(simulation);
+          source.chunk(input.substr(0, first)).chunk(input.substr(first, second - first)).chunk(input.substr(second));
+          LineReader reader(source, budget, block_bytes, enough);
+          std::vector<InputLines> all;
+          simulation.run_coroutine(read_all(reader, all));
+          check_cut(all, input);
+          EXPECT_EQ(reader.bytes_read(), input.size());
+        }
+      }
+    }
+  }
+  EXPECT_EQ(budget.reserved_bytes(), 0U);
+}
+
+TEST_F(LineReaderTest, ManyLinesInChunksOfEverySizeStayWhatTheyWereWhenHandedOut) {
+  std::string input;
+  for (int i = 0; i < 200; ++i)
+    input += std::string(static_cast<std::size_t>(i * 7 % 31), 'x') + std::to_string(i) + "\n";
+  for (std::size_t const chunk : {1, 2, 7, 16, 63, 64, 65, 100, 1000, 10000}) {
+    for (std::size_t const block_bytes : {16, 64, 256, 1024, 100000}) {
+      SCOPED_TRACE(fmt::format("chunks of {}, blocks of {}", chunk, block_bytes));
+      ScriptedSource source(simulation);
+      source.in_chunks_of(chunk, input);
+      MemoryBudget large(1 << 24);
+      LineReader reader(source, large, block_bytes, enough);
+      std::vector<InputLines> all;  // all are held while the reader goes on to write
+      simulation.run_coroutine(read_all(reader, all));
+      check_cut(all, input);
+    }
+  }
+}
+
+TEST_F(LineReaderTest, ALineIsHandedOutWithTheReadThatBroughtIt) {
+  ScriptedSource source(simulation);
+  source.chunk("one\ntw").pause(std::chrono::hours(1)).chunk("o\n");
+  LineReader reader(source, budget, 4096, enough);
+  std::optional<InputLines> const first = simulation.run_coroutine(reader.next());
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->text, "one\n");
+  EXPECT_EQ(simulation.now(), TimePoint{});
+  std::optional<InputLines> const second = simulation.run_coroutine(reader.next());
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->text, "two\n");
+  EXPECT_EQ(second->first_line, 2U);
+}
+
+TEST_F(LineReaderTest, SmallReadsShareABlockHoweverManyThereAre) {
+  std::string const line(35, 'x');
+  ScriptedSource source(simulation);
+  for (int i = 0; i < 30; ++i) source.lines({line});
+  LineReader reader(source, budget, 4096, enough);
+  std::vector<InputLines> all;
+  simulation.run_coroutine(read_all(reader, all));
+  EXPECT_EQ(all.size(), 30U);
+  EXPECT_EQ(all.front().block, all.back().block);
+  EXPECT_LT(budget.peak_bytes(), 2 * 4096U);
+}
+
+TEST_F(LineReaderTest, LinesOfOneBlockAreAPaddingApart) {
+  ScriptedSource source(simulation);
+  source.chunk("a\nb").chunk("c\n");
+  LineReader reader(source, budget, 4096, enough);
+  std::vector<InputLines> all;
+  simulation.run_coroutine(read_all(reader, all));
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1].text.data() - (all[0].text.data() + all[0].text.size()), std::ptrdiff_t{Block::padding});
+}
+
+TEST_F(LineReaderTest, ALongLineGetsALargerBlockWhichIsPaidFor) {
+  std::string const line(5000, 'x');
+  ScriptedSource source(simulation);
+  source.in_chunks_of(100, "short\n" + line + "\nshort\n");
+  LineReader reader(source, budget, 64, 5000);
+  std::vector<InputLines> all;
+  simulation.run_coroutine(read_all(reader, all));
+  EXPECT_EQ(text_of(all), "short\n" + line + "\nshort\n");
+  EXPECT_GE(budget.peak_bytes(), 5001U);
+  EXPECT_LE(budget.peak_bytes(), 5001U + Block::padding + sizeof(Block) + 3 * (64 + Block::padding + sizeof(Block)));
+}
+
+TEST_F(LineReaderTest, ALineThatIsTooLongIsNamedAfterTheLinesBeforeItWereHandedOut) {
+  std::string const record = R"({"type":"RECORD","record":{"stream":"users","data":{"secret":1}}})";
+  std::string const input = "ok\nok too\n" + record + "\nnever\n";
+  for (std::size_t const chunk : {std::size_t{1}, std::size_t{10}, input.size()}) {
+    for (std::size_t const block_bytes : {8, 20, 4096}) {
+      SCOPED_TRACE(fmt::format("chunks of {}, blocks of {}", chunk, block_bytes));
+      ScriptedSource source(simulation);
+      source.in_chunks_of(chunk, input);
+      LineReader reader(source, budget, block_bytes, record.size() - 1);
+      std::vector<InputLines> all;
+      Error const error = error_of(reader, all);
+      EXPECT_EQ(text_of(all), "ok\nok too\n");
+      EXPECT_EQ(error.error_class(), ErrorClass::system);
+      EXPECT_EQ(error.message(),
+                fmt::format("line 3 is longer than {} bytes, the longest line that is allowed", record.size() - 1));
+      EXPECT_NE(std::string(error.what()).find("users"), std::string::npos);
+      EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos);
+      EXPECT_STREQ(error_of(reader, all).what(), error.what());  // it gives the same again
+    }
+  }
+}
+
+TEST_F(LineReaderTest, ALineOfExactlyTheGreatestLengthIsAccepted) {
+  std::string const line(100, 'x');
+  for (std::size_t const chunk : {1, 3, 100, 101, 300}) {
+    ScriptedSource source(simulation);
+    source.in_chunks_of(chunk, line + "\n" + line);
+    LineReader reader(source, budget, 16, 100);
+    std::vector<InputLines> all;
+    simulation.run_coroutine(read_all(reader, all));
+    EXPECT_EQ(text_of(all), line + "\n" + line);
+  }
+}
+
+TEST_F(LineReaderTest, AReaderThatWaitsForMemoryAsksForSomeAndHoldsNone) {
+  MemoryBudget small(200);
+  int asked = 0;
+  ScriptedSource source(simulation);
+  source.chunk(std::string(90, 'a') + "\nhalf a li").chunk("ne\n");
+  LineReader reader(source, small, 101, enough, [&asked] { ++asked; });
+  std::optional<InputLines> held = simulation.run_coroutine(reader.next());
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(asked, 0);
+
+  std::uint64_t const of_the_lines = small.reserved_bytes();
+  EXPECT_THROW(simulation.run_coroutine(reader.next()), std::runtime_error);  // parked
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(small.reserved_bytes(), of_the_lines);
+  held.reset();
+  EXPECT_EQ(small.reserved_bytes(), 0U);
+  simulation.run();
+}
+
+TEST_F(LineReaderTest, ABlockLargerThanTheBudgetIsReservedAlone) {
+  MemoryBudget small(150);
+  std::string const line(1000, 'x');
+  ScriptedSource source(simulation);
+  source.in_chunks_of(50, "a\n" + line + "\n" + line + "\n");
+  LineReader reader(source, small, 64, 1000);
+  std::size_t bytes = 0;
+  auto read = [](LineReader& r, std::size_t& count) -> awaitable<void> {
+    for (;;) {
+      std::optional<InputLines> const lines = co_await r.next();
+      if (!lines) co_return;
+      count += lines->text.size();
+    }
+  };
+  simulation.run_coroutine(read(reader, bytes));
+  EXPECT_EQ(bytes, 2004U);
+}
+
+TEST_F(LineReaderTest, AFailureOfTheSourceIsPassedOnAfterTheLinesBeforeIt) {
+  ScriptedSource source(simulation);
+  source.chunk("one\ntw").fail(transient_error("the pipe broke"));
+  LineReader reader(source, budget, 4096, enough);
+  std::vector<InputLines> all;
+  EXPECT_STREQ(error_of(reader, all).what(), "the pipe broke");
+  EXPECT_EQ(text_of(all), "one\n");
+}
+
+TEST_F(LineReaderTest, NothingIsHeldAfterTheEnd) {
+  ScriptedSource source(simulation);
+  source.chunk("one\n");
+  LineReader reader(source, budget, 4096, enough);
+  std::vector<InputLines> all;
+  simulation.run_coroutine(read_all(reader, all));
+  all.clear();
+  EXPECT_EQ(budget.reserved_bytes(), 0U);
+  EXPECT_FALSE(simulation.run_coroutine(reader.next()).has_value());
+  EXPECT_EQ(source.read_count(), 2U);  // the end is not asked for twice
+}
+
+}  // namespace
+}  // namespace landfall

@@ -1,0 +1,200 @@
+#include "pipeline/step_pipeline.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "launcher/launcher_fixture.hpp"
+
+namespace landfall {
+namespace {
+
+/// A step that notes what it was given and answers as told.
+class ScriptedStep final : public LoadStep {
+ public:
+  using Answer = std::function<Batch(StepInput&)>;
+  ScriptedStep(std::vector<std::string>& log, std::string name, Answer answer)
+      : log_(log), name_(std::move(name)), answer_(std::move(answer)) {}
+  std::string name() const override { return name_; }
+  std::size_t workers() const override { return worker_count; }
+  std::size_t partition(StepInput const& input, std::size_t workers) const override {
+    return choose ? choose(input) : LoadStep::partition(input, workers);
+  }
+  awaitable<Batch> process(StepInput& input, std::size_t worker) override {
+    auto const id = input.records.id().value;
+    log_.push_back(fmt::format("{} {} worker {}", name_, id, worker));
+    co_return answer_(input);
+  }
+
+  std::size_t worker_count = 1;
+  std::function<std::size_t(StepInput const&)> choose;
+
+ private:
+  std::vector<std::string>& log_;
+  std::string name_;
+  Answer answer_;
+};
+
+class StepPipelineTest : public LauncherTest {
+ protected:
+  static ScriptedStep::Answer answers(BatchState state) {
+    return [state](StepInput&) { return Batch(state); };
+  }
+
+  // The sync is left where the test has it.
+  void TearDown() override {
+    simulation.run_coroutine(scope.kill());
+    simulation.run();
+    LauncherTest::TearDown();
+  }
+
+  ScriptedStep& step(std::string name, ScriptedStep::Answer answer) {
+    auto added = std::make_unique<ScriptedStep>(log, std::move(name), std::move(answer));
+    ScriptedStep& result = *added;
+    steps.push_back(std::move(added));
+    return result;
+  }
+
+  /// Makes the launcher with the steps so far, runs it, and opens the streams.
+  void start_with(std::vector<std::string> const& names) {
+    when_run("batch_state", [this]() -> awaitable<void> {
+      for (;;) {
+        std::optional<BatchEnvelope> envelope = co_await updates.pop();
+        if (!envelope) co_return;
+        reported.push_back(fmt::format("{} {}", envelope->id.value, to_string(envelope->batch.state())));
+        EXPECT_FALSE(envelope->batch.payload().has_value());
+        EXPECT_EQ(envelope->route, BatchRoute::pipeline);
+        co_await launcher->handle_new_batch(std::move(*envelope));
+      }
+    });
+    make(names, [this](LauncherParts& parts) {
+      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), updates);
+    });
+    start();
+    setup_done();
+    for (std::string const& name : names) opened(name);
+  }
+
+  std::vector<std::unique_ptr<LoadStep>> steps;
+  BatchUpdateQueue updates{UINT64_MAX};
+  std::vector<std::string> log;
+  std::vector<std::string> reported;
+};
+
+TEST_F(StepPipelineTest, ABatchGoesThroughAllStepsAndEveryAnswerIsReported) {
+  step("prepare", answers(BatchState::staged));
+  step("upload", answers(BatchState::persisted));
+  step("finish", answers(BatchState::complete));
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(log, (std::vector<std::string>{"prepare 1 worker 0", "upload 1 worker 0", "finish 1 worker 0"}));
+  EXPECT_EQ(reported, (std::vector<std::string>{"1 staged", "1 persisted", "1 complete"}));
+  EXPECT_EQ(times("close users"), 1);
+  EXPECT_EQ(times_starting_with("fail_stream"), 0);
+}
+
+TEST_F(StepPipelineTest, TheAnswerOfAStepIsGivenToTheNextWithItsPayload) {
+  std::string seen;
+  step("prepare", [](StepInput& input) {
+    input.records = RecordBatch();  // it needs them no more
+    return Batch::staged(std::string("part 7"));
+  });
+  steps.push_back(std::make_unique<ScriptedStep>(log, "finish", [&seen](StepInput& input) {
+    seen = std::any_cast<std::string>(input.batch.payload());
+    EXPECT_TRUE(input.records.empty());
+    return Batch::complete();
+  }));
+  dynamic_cast<ScriptedStep&>(*steps.back()).choose = [](StepInput const&) { return std::size_t{0}; };
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(seen, "part 7");
+  EXPECT_EQ(times("close users"), 1);
+}
+
+TEST_F(StepPipelineTest, ABatchThatIsCompleteEarlyGoesNoFurther) {
+  step("prepare", answers(BatchState::complete));
+  step("finish", answers(BatchState::complete));
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(log, (std::vector<std::string>{"prepare 1 worker 0"}));
+  EXPECT_EQ(times("close users"), 1);
+}
+
+TEST_F(StepPipelineTest, WhatAStepThrowsFailsTheStreamAndTheWorkerGoesOn) {
+  step("upload", [](StepInput& input) {
+    if (input.records.id().value == 1) throw transient_error("no room");
+    return Batch::complete();
+  });
+  start_with({"users", "orders"});
+  records("users", 1, 0, 3, true);
+  records("orders", 2, 0, 1, true);
+  EXPECT_EQ(times_starting_with("fail_stream users"), 1);
+  EXPECT_EQ(times("close orders"), 1);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_STREQ(failures[0].what(), "step upload, batch 1, records 0 to 2: no room");
+  EXPECT_EQ(failures[0].error_class(), ErrorClass::transient);
+}
+
+TEST_F(StepPipelineTest, TheLastStepMustAnswerComplete) {
+  step("upload", answers(BatchState::persisted));
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_STREQ(failures[0].message().c_str(), "the last step must answer complete, not persisted");
+  EXPECT_EQ(reported, (std::vector<std::string>{"1 persisted"}));
+  EXPECT_EQ(times("close users"), 0);
+}
+
+TEST_F(StepPipelineTest, APartitionThatDoesNotExistFailsTheBatch) {
+  step("prepare", answers(BatchState::staged));
+  ScriptedStep& second = step("upload", answers(BatchState::complete));
+  second.worker_count = 2;
+  second.choose = [](StepInput const& input) -> std::size_t { return input.records.id().value == 1 ? 2 : 1; };
+  start_with({"users", "orders"});
+  records("users", 1, 0, 3, true);
+  records("orders", 2, 0, 1, true);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].message(), "partition 2 was asked for, but there are 2 workers");
+  EXPECT_EQ(log.back(), "upload 2 worker 1");
+  EXPECT_EQ(times("close orders"), 1);
+}
+
+TEST_F(StepPipelineTest, APartitionThatThrowsFailsTheBatchAndNotTheOneWhoSubmits) {
+  step("upload", answers(BatchState::complete)).choose = [](StepInput const&) -> std::size_t {
+    throw system_error("which one?");
+  };
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].message(), "which one?");
+}
+
+TEST_F(StepPipelineTest, EveryWorkerKeepsTheOrderOfItsPartition) {
+  ScriptedStep& first = step("first", answers(BatchState::staged));
+  first.worker_count = 3;
+  first.choose = [](StepInput const& input) -> std::size_t { return input.records.id().value % 3; };
+  ScriptedStep& second = step("second", answers(BatchState::complete));
+  second.worker_count = 2;
+  second.choose = [](StepInput const& input) -> std::size_t { return input.records.id().value % 3 == 0 ? 1 : 0; };
+  start_with({"users"});
+  for (std::uint64_t id = 0; id < 12; ++id) records("users", id, id, id + 1, id == 11);
+  std::map<std::string, std::vector<std::uint64_t>> by_worker;
+  for (std::string const& entry : log) {
+    auto const space = entry.find(' ');
+    by_worker[entry.substr(0, space) + entry.substr(entry.rfind(' '))].push_back(std::stoull(entry.substr(space)));
+  }
+  EXPECT_EQ(by_worker.at("first 0"), (std::vector<std::uint64_t>{0, 3, 6, 9}));
+  EXPECT_EQ(by_worker.at("first 1"), (std::vector<std::uint64_t>{1, 4, 7, 10}));
+  EXPECT_EQ(by_worker.at("second 1"), (std::vector<std::uint64_t>{0, 3, 6, 9}));
+  EXPECT_EQ(by_worker.at("second 0").size(), 8U);
+  EXPECT_EQ(times("close users"), 1);
+}
+
+TEST_F(StepPipelineTest, WithoutStepsOrWorkersItCannotBeMade) {
+  EXPECT_THROW(StepPipeline({}, updates), Error);
+  step("idle", answers(BatchState::complete)).worker_count = 0;
+  EXPECT_THROW(StepPipeline(std::move(steps), updates), Error);
+}
+
+}  // namespace
+}  // namespace landfall
