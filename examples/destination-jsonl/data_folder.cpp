@@ -41,6 +41,7 @@ landfall::ErrorClass class_of(int error_number) {
     case ENOENT:
     case ELOOP:
     case ENAMETOOLONG:
+    case EFBIG:
       return landfall::ErrorClass::config;
     default:
       return landfall::ErrorClass::transient;
@@ -60,6 +61,8 @@ std::string_view advice_for(int error_number) {
       return "; symbolic links are not followed there: remove it";
     case EISDIR:
       return "; a folder is in the place of the file: remove it";
+    case EFBIG:
+      return "; raise the largest size of a file that the process may write (ulimit -f), or name a folder elsewhere";
     case ENOSPC:
     case EDQUOT:
       return "; make room on the disk";

@@ -25,7 +25,7 @@ po::variables_map parse_options(std::vector<std::string> const& arguments) {
   auto add = options.add_options();
   add("command", po::value<std::vector<std::string>>());
   for (auto const& [name, command] : commands) add(name, "");
-  for (char const* const name : {"config", "catalog", "log"}) add(name, po::value<std::string>());
+  for (char const* const name : {"config", "catalog", "reject-file", "log"}) add(name, po::value<std::string>());
   po::positional_options_description words;
   words.add("command", -1);
 
@@ -84,6 +84,7 @@ CommandLine parse_command_line(std::vector<std::string> const& arguments) {
     line.command = find_command(values);
     line.config_path = text(values, "config");
     line.catalog_path = text(values, "catalog");
+    line.reject_path = text(values, "reject-file");
     line.log_format = log_format(text(values, "log"));
   } catch (po::error const& error) {
     throw UsageError(error.what());
@@ -96,12 +97,13 @@ std::string usage(std::string_view program) {
   return fmt::format(
       "usage: {0} spec\n"
       "       {0} check --config FILE\n"
-      "       {0} write --config FILE --catalog FILE\n"
+      "       {0} write --config FILE --catalog FILE [--reject-file FILE]\n"
       "\n"
       "An Airbyte destination. `write` reads Airbyte messages from stdin and answers on stdout.\n"
       "\n"
       "  --config FILE        the connector's configuration (JSON)\n"
       "  --catalog FILE       the configured catalog (JSON)\n"
+      "  --reject-file FILE   where records go that cannot be loaded; without one their stream fails\n"
       "  --log airbyte|plain  logs as Airbyte messages on stdout (default), or as text on stderr\n"
       "  --help               this text\n",
       program);

@@ -16,6 +16,7 @@ struct CommandLine {
   Command command = Command::help;
   std::string config_path;
   std::string catalog_path;
+  std::string reject_path;  // empty: as the settings say
   LogFormat log_format = LogFormat::airbyte;
 };
 

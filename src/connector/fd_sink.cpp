@@ -37,7 +37,8 @@ Error writing_failed(std::error_code failure) {
 }  // namespace
 
 awaitable<void> FdSink::write(std::string lines) {
-  co_await run_blocking([this, &lines] { write_line_blocking(lines); });
+  auto& pool = asio::use_service<BlockingPool>(threads_);
+  co_await run_blocking_on(pool, [this, &lines] { write_line_blocking(lines); });
 }
 
 void FdSink::write_line_blocking(std::string_view lines) {

@@ -4,13 +4,17 @@
 #include <string_view>
 #include <system_error>
 
+#include <boost/asio/execution_context.hpp>
+
 #include <landfall/protocol/message_sink.hpp>
 
 namespace landfall {
 
 /// Protocol messages to a descriptor: stdout of a connector.
 ///
-/// Threads:  any; one writer at a time, so that lines never interleave.
+/// Threads:  any; one writer at a time, so that lines never interleave. write() uses a thread of its own: it does not
+/// wait
+///           behind calls of a connector that hang.
 /// Lifetime: borrows the descriptor and leaves its O_NONBLOCK flag as it is, since other processes share it.
 /// Meaning:  after a failed write, which may have torn a line, every further one fails alike: nothing is written behind
 ///           half a line. SIGPIPE must be ignored.
@@ -28,6 +32,7 @@ class FdSink final : public MessageSink {
   int fd_;
   std::mutex mutex_;
   std::error_code failure_;
+  asio::execution_context threads_;  // holds the BlockingPool
 };
 
 }  // namespace landfall

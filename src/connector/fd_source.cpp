@@ -100,8 +100,7 @@ awaitable<std::size_t> FdSource::read(std::span<char> room) {
   auto blocking_call = [this, &call, room] { return blocking_read(*call, room); };
   detail::RemoteCall<std::size_t> result;
   {
-    auto executor = co_await asio::this_coro::executor;
-    auto& pool = asio::use_service<BlockingPool>(asio::query(executor, asio::execution::context));
+    auto& pool = asio::use_service<BlockingPool>(threads_);
     ReadCall::Initiation<decltype(blocking_call)> const initiation{&call, {&pool, &blocking_call, &result}};
     co_await asio::async_initiate<asio::use_awaitable_t<> const, void()>(initiation, asio::use_awaitable);
   }

@@ -2,13 +2,15 @@
 
 #include <memory>
 
+#include <boost/asio/execution_context.hpp>
+
 #include <landfall/protocol/byte_source.hpp>
 
 namespace landfall {
 
 /// Input from a descriptor: a pipe, a file, a terminal, /dev/null.
 ///
-/// Threads:  one reader at a time; waits and reads on a thread of the caller's BlockingPool.
+/// Threads:  one reader at a time; waits and reads on a thread of its own: not behind calls of a connector that hang.
 /// Lifetime: borrows the descriptor and leaves its O_NONBLOCK flag as it is, since other processes share it. A
 ///           cancellation that comes after its read ended, or after the source is gone, does nothing.
 /// Source:   protocol reference 1.4.
@@ -28,6 +30,7 @@ class FdSource final : public ByteSource {
 
   int fd_;
   std::shared_ptr<Wake> wake_;
+  asio::execution_context threads_;  // holds the BlockingPool
 };
 
 }  // namespace landfall

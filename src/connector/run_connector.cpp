@@ -27,15 +27,20 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <landfall/connector/run_sync.hpp>
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/runtime/blocking.hpp>
 #include <landfall/runtime/clock.hpp>
 #include <landfall/runtime/error.hpp>
+#include <landfall/runtime/task_scope.hpp>
 
 #include "connector/command_line.hpp"
+#include "connector/exit_code.hpp"
 #include "connector/fd_sink.hpp"
 #include "connector/fd_source.hpp"
+#include "connector/human_units.hpp"
 #include "connector/log_sink.hpp"
 #include "connector/progress_line.hpp"
+#include "connector/reject_file.hpp"
 #include "connector/run_report.hpp"
 #include "connector/signal_watch.hpp"
 #include "connector/standard_descriptors.hpp"
@@ -45,13 +50,6 @@
 namespace landfall {
 
 namespace {
-
-constexpr int exit_success = 0;
-constexpr int exit_failure = 1;
-constexpr int exit_usage = 2;
-
-// The platform gives up on a check about then.
-constexpr auto check_deadline = std::chrono::minutes(5);
 
 // Columns of a progress report that goes to the log.
 constexpr std::size_t logged_progress_width = 160;
@@ -120,6 +118,11 @@ int run_spec(Run const& run) {
   return print(run, line) ? exit_success : exit_failure;
 }
 
+void log_retry(spdlog::logger& logger, RetryNotice const& notice) {
+  logger.warn("{} failed (attempt {}): {}; again in {:.1f} s", notice.call, notice.attempts_made, notice.failure.what(),
+              seconds(notice.delay));
+}
+
 // `check` blames the configuration for whatever went wrong (base design 2.8).
 Error as_config_error(Error const& error) {
   Error blamed(ErrorClass::config, error.what());
@@ -136,28 +139,30 @@ int answer_check(Run const& run, std::optional<Error> const& failure) {
 
 // What is wrong, if anything. The error crosses threads as a value: an exception would be shared with a thread of the
 // pool that is still letting go of it.
-std::future<std::optional<Error>> start_check(asio::thread_pool& pool, Destination& destination) {
+std::future<std::optional<Error>> start_check(asio::thread_pool& pool, PhaseRunner& phases, Destination& destination) {
   auto done = std::make_shared<std::promise<std::optional<Error>>>();
   auto checked = done->get_future();
-  asio::co_spawn(pool, destination.check(), [done](std::exception_ptr failure) {
+  PhaseRunner::Attempt<void> attempt = [&destination] { return destination.check(); };
+  asio::co_spawn(pool, phases.run(Phase::check, "check", std::move(attempt)), [done](std::exception_ptr failure) {
     done->set_value(failure ? std::optional<Error>(Error::from(std::move(failure))) : std::nullopt);
   });
   return checked;
-}
-
-// Waits for a check that is running. One that hangs cannot be joined, so then the process ends here.
-std::optional<Error> await_check(Run const& run, std::future<std::optional<Error>> checked) {
-  if (checked.wait_for(check_deadline) == std::future_status::ready) return checked.get();
-  ::_exit(
-      answer_check(run, transient_error("the destination did not answer within {} minutes", check_deadline.count())));
 }
 
 int run_check(Run const& run) {
   std::optional<Error> failure;
   try {
     asio::thread_pool pool(thread_count());  // outlives the destination, whose objects may belong to it
-    auto const destination = make_destination(run, read_configuration(run));
-    failure = await_check(run, start_check(pool, *destination));
+    auto const configuration = read_configuration(run);
+    auto const options = sync_options(configuration, process_environment);
+    auto const destination = make_destination(run, configuration);
+    SystemClock clock;
+    TaskScope scope(pool.get_executor(), clock, options.graceful_timeout);
+    auto const log = [&run](RetryNotice const& notice) { log_retry(*run.logger, notice); };
+    PhaseRunner phases(scope, clock, options.retry, options.patience, options.jitter_seed, log);
+    failure = start_check(pool, phases, *destination).get();
+    // One that ignores its cancellation holds a thread that nobody can join.
+    if (failure && failure->call_still_runs()) ::_exit(answer_check(run, failure));
     pool.join();
   } catch (...) {
     failure = Error::from(std::current_exception());
@@ -215,13 +220,23 @@ struct Order {
   Configuration configuration;
   DestinationCatalog catalog;
   SyncOptions options;
+  std::unique_ptr<RejectFile> reject_file;  // none: options.reject_sink is null
 };
+
+// Where records go that cannot be loaded, if anywhere: the command line wins over the settings.
+std::unique_ptr<RejectFile> open_reject_file(Run const& run, Configuration const& configuration) {
+  auto path = run.command_line.reject_path;
+  if (path.empty()) path = reject_file_path(configuration, process_environment);
+  return path.empty() ? nullptr : std::make_unique<RejectFile>(std::move(path));
+}
 
 Order read_order(Run const& run) {
   auto configuration = read_configuration(run);
   auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path));
   auto options = sync_options(configuration, process_environment);
-  return Order{std::move(configuration), std::move(catalog), std::move(options)};
+  auto reject_file = open_reject_file(run, configuration);
+  options.reject_sink = reject_file.get();
+  return Order{std::move(configuration), std::move(catalog), std::move(options), std::move(reject_file)};
 }
 
 // The report of a sync; one that throws (options that contradict each other) is reported like one that failed.
@@ -244,22 +259,30 @@ std::optional<Error> error_of(SyncReport const& report) {
   return error;
 }
 
-void print_report(Run const& run, SyncReport const& report) {
+void print_report(Run const& run, SyncReport const& report, RejectFile const* reject_file) {
   if (auto const error = error_of(report)) {
     print_error(run, *error);
     run.logger->error("{}", error->what());
     for (auto const& later : error->attached()) run.logger->error("and later: {}", later.what());
   }
-  for (auto const& line : format_run_report(report)) run.logger->info("{}", line);
+  auto const reject_path = reject_file ? reject_file->path() : std::string();
+  for (auto const& line : format_run_report(report, reject_path)) run.logger->info("{}", line);
 }
 
-int exit_code(SyncReport const& report, int signal_number) {
-  if (report.succeeded()) return exit_success;
-  return signal_number != 0 ? exit_code_of_signal(signal_number) : exit_failure;
+// The report is the last that is printed: when nobody takes it, nobody will, and the process ends without.
+void print_report_or_leave(Run const& run, SyncReport const& report, RejectFile const* reject_file, Duration deadline,
+                           int code) {
+  std::promise<void> done;
+  auto printed = done.get_future();
+  std::jthread const printer([&] {
+    print_report(run, report, reject_file);
+    done.set_value();
+  });
+  if (printed.wait_for(deadline) != std::future_status::ready) ::_exit(code);
 }
 
 // One sync from stdin to stdout. The pool is joined when it returns.
-int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& destination, Order order) {
+int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& destination, Order& order) {
   FdSource source(STDIN_FILENO);
   StopHandle const stop;
   SignalWatch const signals(stop);
@@ -269,14 +292,22 @@ int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& de
   order.options.on_progress = [progress, &blocking_pool](SyncProgress const& now) {
     progress->offer(blocking_pool, now);
   };
+  // As above: a coroutine that is about to wait must not wait for a log as well.
+  order.options.on_retry = [logger = run.logger, &blocking_pool](RetryNotice notice) {
+    blocking_pool.submit([logger, notice = std::move(notice)] { log_retry(*logger, notice); });
+  };
+  auto const answer_deadline = order.options.answer_deadline;
+  auto const patience = order.options.patience;
   SystemClock clock;
 
   run.logger->info("loading {} streams", order.catalog.streams().size());
   auto sync = run_sync(destination, source, run.sink, clock, std::move(order.catalog), std::move(order.options), stop);
   auto const report = start_sync(pool, std::move(sync)).get();
   progress->end();
-  print_report(run, report);
   int const code = exit_code(report, signals.received());
+  // A task that nobody could join may be the one that writes to stdout.
+  auto const print_deadline = report.unjoined_tasks.empty() ? answer_deadline : patience;
+  print_report_or_leave(run, report, order.reject_file.get(), print_deadline, code);
   if (!report.unjoined_tasks.empty()) ::_exit(code);  // they hold threads that nobody can join
   pool.join();
   return code;
@@ -287,7 +318,7 @@ int run_write(Run const& run) {
   try {
     auto order = read_order(run);
     auto const destination = make_destination(run, order.configuration);
-    return run_sync_in_process(run, pool, *destination, std::move(order));
+    return run_sync_in_process(run, pool, *destination, order);
   } catch (...) {
     print_error(run, Error::from(std::current_exception()));
     return exit_failure;
@@ -318,6 +349,7 @@ spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink) {
 int run_connector(int argc, char** argv, Connector connector) {
   open_closed_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
   std::string const program = argc > 0 ? argv[0] : "destination";
   CommandLine command_line;
   try {

@@ -20,10 +20,21 @@ std::string format_end(SyncOutcome const& outcome, StreamDescriptor const& strea
   return fmt::format("{}: {}", to_string(end), error->what());
 }
 
+std::string format_unless_zero(std::uint64_t count, std::string_view what) {
+  return count == 0 ? std::string() : fmt::format(", {} {}", exact_count(count), what);
+}
+
 std::string format_stream(SyncOutcome const& outcome, SyncProgress::Stream const& stream) {
-  return fmt::format("stream {}: {} records read ({}), {} committed, {}", to_string(stream.stream),
+  return fmt::format("stream {}: {} records read ({}), {} committed{}{}, {}", to_string(stream.stream),
                      exact_count(stream.records_read), byte_size(stream.bytes_read),
-                     exact_count(stream.records_committed), format_end(outcome, stream.stream));
+                     exact_count(stream.records_committed), format_unless_zero(stream.records_rejected, "rejected"),
+                     format_unless_zero(stream.records_failed, "failed"), format_end(outcome, stream.stream));
+}
+
+std::uint64_t rejected_count(SyncReport const& report) {
+  std::uint64_t records = 0;
+  for (auto const& stream : report.totals.streams) records += stream.records_rejected;
+  return records;
 }
 
 std::string format_totals(SyncReport const& report) {
@@ -41,9 +52,12 @@ std::string format_totals(SyncReport const& report) {
 
 }  // namespace
 
-std::vector<std::string> format_run_report(SyncReport const& report) {
+std::vector<std::string> format_run_report(SyncReport const& report, std::string_view reject_path) {
   std::vector<std::string> lines;
   for (auto const& stream : report.totals.streams) lines.push_back(format_stream(report.outcome, stream));
+  if (auto const rejected = rejected_count(report); rejected != 0 && !reject_path.empty()) {
+    lines.push_back(fmt::format("{} rejected records are in {}", exact_count(rejected), reject_path));
+  }
   lines.push_back(fmt::format("STATE messages: {} received, {} emitted", exact_count(report.totals.states_received),
                               exact_count(report.totals.states_emitted)));
   lines.push_back(format_totals(report));

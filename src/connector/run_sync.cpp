@@ -6,6 +6,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/memory_budget.hpp>
 #include <landfall/runtime/message_queue.hpp>
@@ -13,6 +14,7 @@
 #include <landfall/state/sync_manager.hpp>
 
 #include "pipeline/batch_update_queue.hpp"
+#include "pipeline/rejector.hpp"
 #include "pipeline/step_pipeline.hpp"
 #include "pipeline/stream_queue.hpp"
 #include "tasks/close_stream_task.hpp"
@@ -83,7 +85,9 @@ class SyncAssembly {
         sync_(std::move(catalog)),
         checkpoints_(sync_),
         scope_(executor, clock, options_.graceful_timeout),
-        launcher_(executor, make_parts(destination, source, sink)) {}
+        phases_(scope_, clock, options_.retry, options_.patience, options_.jitter_seed, options_.on_retry),
+        rejector_(phases_, options_.reject_sink),
+        launcher_(executor, clock, make_parts(destination, source, sink)) {}
 
   TaskLauncher& launcher() noexcept { return launcher_; }
 
@@ -98,7 +102,10 @@ class SyncAssembly {
       one.stream = stream->descriptor;
       one.records_read = input_progress_.streams[index].records;
       one.bytes_read = input_progress_.streams[index].bytes;
-      one.records_committed = manager.ledger().count(BatchState::persisted);
+      RecordLedger const& ledger = manager.ledger();
+      one.records_rejected = ledger.rejected_count();
+      one.records_committed = ledger.count(BatchState::persisted) - one.records_rejected;
+      if (manager.is_failing()) one.records_failed = one.records_read - one.records_committed - one.records_rejected;
       one.ended = !manager.is_active();
       progress.streams.push_back(std::move(one));
     }
@@ -124,20 +131,21 @@ class SyncAssembly {
     reader.validation = validate ? Validation::full : Validation::skipped;
     parts.input_consumer = std::make_unique<SourceInputConsumerTaskFactory>(source, clock_, queues_, checkpoint_queue_,
                                                                             budget_, input_progress_, reader);
-    parts.setup = std::make_unique<DestinationSetupTaskFactory>(destination);
-    parts.open_stream = std::make_unique<DestinationOpenStreamTaskFactory>(destination, open_stream_queue_);
+    parts.setup = std::make_unique<DestinationSetupTaskFactory>(destination, phases_);
+    parts.open_stream = std::make_unique<DestinationOpenStreamTaskFactory>(destination, open_stream_queue_, phases_);
     parts.spill_to_disk = std::make_unique<MemorySpillTaskFactory>(queues_, clock_, options_.batch);
-    parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>();
-    parts.process_batch = std::make_unique<LoaderProcessBatchTaskFactory>();
+    parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>(phases_, rejector_);
+    parts.process_batch = std::make_unique<LoaderProcessBatchTaskFactory>(phases_);
     if (auto steps = destination.load_steps(); !steps.empty()) {
-      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), batch_updates_);
+      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), batch_updates_, phases_, rejector_);
     }
     parts.update_batch_state = std::make_unique<QueueUpdateBatchStateTaskFactory>(batch_updates_);
-    parts.update_checkpoints = std::make_unique<CheckpointPrinterTaskFactory>(checkpoint_queue_, checkpoints_, sink);
-    parts.close_stream = std::make_unique<LoaderCloseStreamTaskFactory>();
-    parts.teardown = std::make_unique<DestinationTeardownTaskFactory>(destination);
-    parts.fail_stream = std::make_unique<LoaderFailStreamTaskFactory>();
-    parts.fail_sync = std::make_unique<DestinationFailSyncTaskFactory>(destination);
+    parts.update_checkpoints = std::make_unique<CheckpointPrinterTaskFactory>(
+        checkpoint_queue_, checkpoints_, sink, scope_, options_.answer_deadline, options_.patience);
+    parts.close_stream = std::make_unique<LoaderCloseStreamTaskFactory>(phases_);
+    parts.teardown = std::make_unique<DestinationTeardownTaskFactory>(destination, phases_);
+    parts.fail_stream = std::make_unique<LoaderFailStreamTaskFactory>(phases_);
+    parts.fail_sync = std::make_unique<DestinationFailSyncTaskFactory>(destination, phases_);
     parts.heartbeat = std::make_unique<ClockHeartbeatTaskFactory>(
         clock_, options_.heartbeat_interval, options_.batch.checkpoint_wait, queues_, checkpoints_, checkpoint_queue_);
     if (options_.on_progress) {
@@ -160,6 +168,8 @@ class SyncAssembly {
   SyncManager sync_;
   CheckpointManager checkpoints_;  // on the control strand
   TaskScope scope_;
+  PhaseRunner phases_;
+  Rejector rejector_;
   TaskLauncher launcher_;
 };
 
@@ -174,6 +184,10 @@ void check(SyncOptions const& options) {
   require(options.memory_budget_bytes >= 4 * options.block_bytes, "the memory budget must hold at least 4 blocks");
   require(options.longest_line_bytes >= options.block_bytes,
           "the longest line must be allowed to be as long as a block");
+  require(options.patience > Duration::zero(), "the patience with a cancelled call must be more than 0");
+  require(options.answer_deadline > Duration::zero(), "the deadline for writing STATEs must be more than 0");
+  require(options.launcher.stop_deadline > Duration::zero(), "the stop deadline must be more than 0");
+  options.retry.check();
   require(options.heartbeat_interval > Duration::zero(), "the heartbeat interval must be more than 0");
   require(options.stats_interval > Duration::zero(), "the stats interval must be more than 0");
 }

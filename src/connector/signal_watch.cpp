@@ -9,6 +9,8 @@
 
 #include <landfall/runtime/error.hpp>
 
+#include "connector/exit_code.hpp"
+
 namespace landfall {
 
 SignalWatch::SignalWatch(StopHandle stop) : stop_(std::move(stop)), signals_(context_, SIGTERM, SIGINT) {

@@ -35,8 +35,4 @@ class SignalWatch {
   asio::signal_set signals_;
   std::jthread thread_;
 };
-
-/// The exit code of a process that a signal ended: 143 for SIGTERM, 130 for SIGINT.
-constexpr int exit_code_of_signal(int signal_number) noexcept { return 128 + signal_number; }
-
 }  // namespace landfall

@@ -17,6 +17,9 @@ bool may_fail_now(Opening opening, std::size_t work_in_flight) {
   return opening != Opening::opening && work_in_flight == 0;
 }
 
-Ending choose_ending(bool has_error) { return has_error ? Ending::fail_sync : Ending::teardown; }
+Ending choose_ending(bool has_error, bool call_still_runs) {
+  if (call_still_runs) return Ending::none;
+  return has_error ? Ending::fail_sync : Ending::teardown;
+}
 
 }  // namespace landfall

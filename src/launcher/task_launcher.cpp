@@ -1,5 +1,7 @@
 #include <landfall/launcher/task_launcher.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -20,6 +22,7 @@ struct TaskLauncher::StreamWork {
   std::vector<TaskHandle> cancellable;   // of the process tasks
   std::optional<Error> failure;          // set: the stream is failing, or has failed
   bool owns_close = false;               // the failure won set_closed()
+  bool call_still_runs = false;          // one that ignores its cancellation: close must not run beside it
   bool fail_task_started = false;
 };
 
@@ -31,8 +34,8 @@ void require(bool present, char const* part) {
 
 }  // namespace
 
-TaskLauncher::TaskLauncher(asio::any_io_executor executor, LauncherParts parts)
-    : executor_(executor), strand_(asio::make_strand(executor)), parts_(std::move(parts)) {
+TaskLauncher::TaskLauncher(asio::any_io_executor executor, Clock& clock, LauncherParts parts)
+    : executor_(executor), clock_(clock), strand_(asio::make_strand(executor)), parts_(std::move(parts)) {
   require(parts_.setup != nullptr, "setup");
   require(parts_.open_stream != nullptr, "open_stream");
   require(parts_.spill_to_disk != nullptr, "spill_to_disk");
@@ -45,6 +48,7 @@ TaskLauncher::TaskLauncher(asio::any_io_executor executor, LauncherParts parts)
   require(parts_.fail_stream != nullptr, "fail_stream");
   require(parts_.fail_sync != nullptr, "fail_sync");
   require(parts_.configuration.open_stream_workers > 0, "configuration.open_stream_workers: at least 1");
+  require(parts_.configuration.stop_deadline > Duration::zero(), "configuration.stop_deadline: more than 0");
   for (auto const& stream : parts_.sync.catalog().streams()) {
     work_.emplace(stream->descriptor, std::make_unique<StreamWork>());
   }
@@ -84,11 +88,7 @@ awaitable<bool> TaskLauncher::wait_for_verdict() {
 }
 
 void TaskLauncher::request_stop(Error reason) {
-  asio::post(strand_, [this, reason = std::move(reason)]() mutable {
-    // Too late to stop anything: what was read goes to its end in any case.
-    if (ending_enqueued_ || !parts_.sync.is_active()) return;
-    exception_on_strand(FailureLevel::input, std::nullopt, std::move(reason));
-  });
+  asio::post(strand_, [this, reason = std::move(reason)]() mutable { stop_on_strand(std::move(reason)); });
 }
 
 // ---- events: each hops to the control strand, where a plain function decides ----
@@ -111,6 +111,25 @@ awaitable<void> TaskLauncher::handle_new_spilled_file(StreamDescriptor stream, S
 
 awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
   co_await on_strand([this, &envelope] { batch_on_strand(std::move(envelope)); });
+}
+
+awaitable<void> TaskLauncher::handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers) {
+  co_await on_strand([this, &stream, &numbers] {
+    parts_.sync.stream_manager(stream).reject_records(numbers);
+    parts_.checkpoint_queue.wake();
+    stream_complete_on_strand(stream);
+  });
+}
+
+awaitable<bool> TaskLauncher::handle_step_requested(StreamDescriptor stream) {
+  co_return co_await on_strand([this, &stream] { return !work(stream).failure; });
+}
+
+awaitable<void> TaskLauncher::handle_batch_split(StreamDescriptor stream, std::size_t parts) {
+  co_await on_strand([this, &stream, parts] {
+    work(stream).in_flight += parts;
+    work_ended_on_strand(stream);
+  });
 }
 
 awaitable<void> TaskLauncher::handle_stream_complete(StreamDescriptor stream) {
@@ -151,6 +170,7 @@ awaitable<void> TaskLauncher::handle_exception(FailureLevel level, std::optional
 awaitable<void> TaskLauncher::handle_open_failure(StreamDescriptor stream, Error error) {
   co_await on_strand([this, &stream, &error] {
     work(stream).opening = Opening::failed;
+    note_call_on_strand(error, stream);
     fail_stream_on_strand(stream, std::move(error));
     start_fail_stream_if_idle_on_strand(stream);  // it may have failed before, while it was being opened
   });
@@ -158,6 +178,7 @@ awaitable<void> TaskLauncher::handle_open_failure(StreamDescriptor stream, Error
 
 awaitable<void> TaskLauncher::handle_batch_failure(BatchEnvelope envelope, Error error) {
   co_await on_strand([this, &envelope, &error] {
+    note_call_on_strand(error, envelope.stream);
     fail_stream_on_strand(envelope.stream, std::move(error));
     work_ended_on_strand(envelope.stream);
   });
@@ -239,7 +260,7 @@ void TaskLauncher::spilled_file_on_strand(StreamDescriptor const& stream, Spille
 
 void TaskLauncher::process_next_on_strand(StreamDescriptor const& stream) {
   StreamWork& w = work(stream);
-  if (w.opening != Opening::open || w.failure) return;
+  if (w.opening != Opening::open) return;  // of a failed stream nothing waits
   if (parts_.load_pipeline) {
     for (; !w.waiting.empty(); w.waiting.pop_front()) {
       ++w.in_flight;
@@ -327,9 +348,60 @@ void TaskLauncher::exception_on_strand(FailureLevel level, std::optional<StreamD
   }
 }
 
+void TaskLauncher::stop_on_strand(Error reason) {
+  // Too late to stop anything: the sync ends in any case.
+  if (stop_requested_ || verdict_ || !parts_.sync.is_active()) return;
+  stop_requested_ = true;
+  if (!ending_enqueued_) {
+    Error const cause = reason;
+    exception_on_strand(FailureLevel::input, std::nullopt, std::move(reason));
+    if (parts_.configuration.on_stop == OnStop::cancel) {
+      parts_.scope.hurry(parts_.configuration.stop_deadline);
+      fail_all_on_strand(cause);
+    }
+  }
+  parts_.scope.launch("wait for the stop deadline", TerminalCondition::on_end_of_sync, wait_for_stop_deadline());
+}
+
+awaitable<void> TaskLauncher::wait_for_stop_deadline() {
+  co_await clock_.sleep_for(parts_.configuration.stop_deadline);
+  co_await on_strand([this] { stop_deadline_on_strand(); });
+}
+
+void TaskLauncher::stop_deadline_on_strand() {
+  if (verdict_) return;
+  double const waited = std::chrono::duration<double>(parts_.configuration.stop_deadline).count();
+  parts_.scope.hurry(parts_.configuration.stop_deadline);  // what runs ends now, what must still run has as long again
+  Error const late = transient_error("the sync had not ended {:g} s after it was stopped", waited);
+  parts_.sync.add_error(late);
+  if (!ending_enqueued_) fail_all_on_strand(late);
+}
+
+// Also lets others know that nothing else may be asked of the connector.
+void TaskLauncher::note_call_on_strand(Error const& error, std::optional<StreamDescriptor> const& stream) {
+  if (!error.call_still_runs()) return;
+  call_still_runs_ = true;
+  if (stream) work(*stream).call_still_runs = true;
+  // It may hold memory for good, that the reader would wait for. What was read is loaded and acknowledged.
+  stop_reading_on_strand();
+}
+
 void TaskLauncher::stop_reading_on_strand() {
-  stopping_ = true;
+  if (std::exchange(stopping_, true)) return;
   input_.cancel();
+  parts_.scope.launch("wait for the reader", TerminalCondition::on_end_of_sync, wait_for_reader());
+}
+
+awaitable<void> TaskLauncher::wait_for_reader() {
+  co_await clock_.sleep_for(parts_.configuration.stop_deadline);
+  co_await on_strand([this] {
+    if (verdict_ || parts_.sync.input_consumed()) return;
+    Error const deaf = system_error("the source does not react to its cancellation: reading goes on");
+    parts_.sync.add_error(deaf);
+    fail_all_on_strand(deaf);  // nobody tells the streams of their end any more
+    parts_.sync.mark_input_consumed();
+    end_checkpoints_if_done_on_strand();
+  });
 }
 
 void TaskLauncher::fail_all_on_strand(Error const& error) {
@@ -345,12 +417,16 @@ void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error e
   parts_.sync.add_error(error);
   if (w.failure || !manager.is_active()) return;
   w.failure = std::move(error);
+  manager.mark_failing();
   w.owns_close = manager.set_closed();
   w.waiting.clear();
   for (TaskHandle const& task : w.cancellable) task.cancel();
   w.cancellable.clear();
   start_fail_stream_if_idle_on_strand(stream);
-  if (parts_.configuration.on_stream_failure == OnStreamFailure::fail_fast) fail_all_on_strand(*w.failure);
+  if (parts_.configuration.on_stream_failure == OnStreamFailure::fail_fast) return fail_all_on_strand(*w.failure);
+  bool const all_failed =
+      std::all_of(work_.begin(), work_.end(), [](auto const& entry) { return entry.second->failure; });
+  if (all_failed) stop_reading_on_strand();  // nobody could load what would be read
 }
 
 void TaskLauncher::start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream) {
@@ -358,12 +434,13 @@ void TaskLauncher::start_fail_stream_if_idle_on_strand(StreamDescriptor const& s
   if (!w.failure || w.fail_task_started || !may_fail_now(w.opening, w.in_flight)) return;
   if (!parts_.sync.stream_manager(stream).is_active()) return;  // its close was running, and went well
   w.fail_task_started = true;
-  bool const run_loader_close = w.owns_close && w.loader != nullptr;
+  bool const run_loader_close = w.owns_close && w.loader != nullptr && !w.call_still_runs;
   launch_on_strand(parts_.fail_stream->make(*this, stream, *w.failure, run_loader_close));
 }
 
 void TaskLauncher::fail_stream_complete_on_strand(StreamDescriptor const& stream, std::optional<Error> close_error) {
   StreamWork& w = work(stream);
+  if (close_error) note_call_on_strand(*close_error, stream);
   if (close_error) parts_.sync.add_error(std::move(*close_error));
   if (!w.failure) return;
   if (!parts_.sync.stream_manager(stream).mark_failed(*w.failure)) return;
@@ -391,7 +468,10 @@ void TaskLauncher::start_ending_if_done_on_strand() {
   SyncManager& sync = parts_.sync;
   if (ending_enqueued_ || !setup_ended_ || !checkpoints_ended_ || !sync.checkpoints_processed()) return;
   ending_enqueued_ = true;
-  switch (choose_ending(sync.error().has_value())) {
+  switch (choose_ending(sync.error().has_value(), call_still_runs_)) {
+    case Ending::none:
+      verdict_on_strand(false);
+      return;
     case Ending::teardown:
       launch_on_strand(parts_.teardown->make(*this));
       return;
@@ -445,6 +525,7 @@ void TaskLauncher::task_ended_on_strand(Task const& task, Role role, std::except
   if (failure && !cancelled_by_us) {
     Error error = Error::from(failure);
     error.add_context(task.name());
+    if (role != Role::checkpoints) note_call_on_strand(error, stream);
     exception_on_strand(task.failure_level(), stream, std::move(error));
   }
   if (role == Role::stream_work || role == Role::stream_records) work_ended_on_strand(*stream);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -36,41 +37,113 @@ class StepPipeline::WorkerTask final : public Task {
     for (;;) {
       std::optional<Travelling> batch = co_await queue.pop();
       if (!batch) co_return;
-      co_await process(std::move(*batch));
+      std::vector<Travelling> to_process;  // the next one last: parts come before what waits, so an order is kept
+      to_process.push_back(std::move(*batch));
+      while (!to_process.empty()) {
+        Travelling next = std::move(to_process.back());
+        to_process.pop_back();
+        std::vector<Travelling> parts = co_await process(std::move(next));
+        to_process.insert(to_process.end(), std::make_move_iterator(parts.rbegin()),
+                          std::make_move_iterator(parts.rend()));
+      }
     }
   }
 
  private:
-  awaitable<void> process(Travelling batch) {
+  // Returns what is to be processed in its place.
+  awaitable<std::vector<Travelling>> process(Travelling batch) {
+    std::vector<Travelling> parts;
+    bool const wanted = co_await launcher_.handle_step_requested(batch.stream);
+    if (!wanted) {
+      co_await launcher_.handle_batch_split(batch.stream, 0);
+      co_return parts;
+    }
     std::optional<Batch> answer;
     std::exception_ptr thrown;
     if (!batch.failure) {
       try {
-        answer = co_await load_step().process(batch.input, worker_);
+        if (still_runs_) throw system_error("an earlier call of this step still runs");
+        answer = co_await offer(batch, parts);
       } catch (...) {
         thrown = std::current_exception();
       }
     }
     if (thrown) batch.failure = Error::from(thrown);
     if (batch.failure) {
+      still_runs_ = still_runs_ || batch.failure->call_still_runs();
       co_await fail(std::move(batch));
-      co_return;
+      co_return parts;
     }
+    if (!answer) co_return parts;
     pipeline_.updates_.push_now(batch.envelope(*answer), sizeof(BatchEnvelope));
-    if (answer->state() == BatchState::complete) co_return;
+    if (answer->state() == BatchState::complete) co_return parts;
     batch.input.batch = std::move(*answer);
     if (pipeline_.is_last(step_)) {
       batch.failure = system_error("the last step must answer complete, not {}", to_string(batch.input.batch.state()));
       co_await fail(std::move(batch));
-      co_return;
+      co_return parts;
     }
     pipeline_.put(step_ + 1, std::move(batch));
+    co_return parts;
+  }
+
+  // What the step answers; nothing when the batch goes on in parts, or not at all, which has been told by then.
+  awaitable<std::optional<Batch>> offer(Travelling& batch, std::vector<Travelling>& parts) {
+    // Each attempt has a copy: a step may change what it is given before it fails.
+    auto const given = std::make_shared<std::shared_ptr<StepInput>>();
+    PhaseRunner::Attempt<Batch> attempt = [this, given, &batch] {
+      *given = std::make_shared<StepInput>(batch.input);
+      return process_given(load_step(), *given, worker_);
+    };
+    PhaseRunner::Probe probe = [loader = batch.input.loader, id = batch.id] { return loader->probe(id); };
+    PhaseRunner::StillWanted wanted = [this, &batch] { return launcher_.handle_step_requested(batch.stream); };
+    std::optional<Batch> answer;
+    std::optional<RejectedRecords> refusal;
+    try {
+      answer =
+          co_await pipeline_.phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe), std::move(wanted));
+      if (!answer) answer = Batch::complete();
+    } catch (RejectedRecords const& refused) {
+      refusal = refused;
+    }
+    bool const rejects = refusal || !answer->rejected().empty();
+    if (rejects && batch.input.records.empty()) {
+      throw system_error("the step rejected records, but an earlier one had let them go");
+    }
+    if (refusal) {
+      auto rest = co_await pipeline_.rejector_.refused(launcher_, batch.input.records, std::move(*refusal));
+      co_await launcher_.handle_batch_split(batch.stream, rest.size());
+      for (RecordBatch& part : rest) {
+        // From the first step on: what the earlier ones made of the batch holds the refused records too.
+        StepInput fresh(batch.input.loader, std::move(part));
+        Travelling next(std::move(fresh));
+        if (step_ == 0) {
+          parts.push_back(std::move(next));
+        } else {
+          pipeline_.put(0, std::move(next));
+        }
+      }
+      co_return std::nullopt;
+    }
+    if (rejects) co_await pipeline_.rejector_.reject(launcher_, batch.input.records, answer->rejected());
+    batch.input = std::move(**given);
+    if (rejects) {
+      std::vector<RecordNumber> numbers;
+      for (RejectedRecord const& rejected : answer->rejected()) numbers.push_back(rejected.number);
+      batch.input.records = batch.input.records.without(numbers);
+    }
+    co_return answer;
+  }
+
+  /// Owns what it works on: it may outlive the worker when it ignores its cancellation.
+  static awaitable<Batch> process_given(LoadStep& step, std::shared_ptr<StepInput> input, std::size_t worker) {
+    co_return co_await step.process(*input, worker);
   }
 
   // When this worker itself was cancelled, the co_await throws and the batch ends with the sync.
   awaitable<void> fail(Travelling batch) {
     Error error = std::move(*batch.failure);
-    error.add_context(fmt::format("step {}, batch {}, records {} to {}", load_step().name(), batch.id.value,
+    error.add_context(fmt::format("step {}, batch {}, records {} to {}", load_step().name(), to_string(batch.id),
                                   batch.records.begin, batch.records.end - 1));
     BatchEnvelope envelope = batch.envelope(batch.input.batch);
     co_await launcher_.handle_batch_failure(std::move(envelope), std::move(error));
@@ -82,6 +155,7 @@ class StepPipeline::WorkerTask final : public Task {
   StepPipeline& pipeline_;
   std::size_t step_;
   std::size_t worker_;
+  bool still_runs_ = false;  // a call of ours that ignores its cancellation: none is made beside it
 };
 
 StepPipeline::Travelling::Travelling(StepInput step_input)
@@ -99,8 +173,9 @@ BatchEnvelope StepPipeline::Travelling::envelope(Batch const& answer) const {
   return BatchEnvelope(stream, id, records, std::move(reported), BatchRoute::pipeline);
 }
 
-StepPipeline::StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates)
-    : updates_(updates) {
+StepPipeline::StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates, PhaseRunner& phases,
+                           Rejector& rejector)
+    : updates_(updates), phases_(phases), rejector_(rejector) {
   if (steps.empty()) throw system_error("a load pipeline needs at least one step");
   for (auto& step : steps) {
     if (step->workers() == 0) throw system_error("step {} has no workers", step->name());

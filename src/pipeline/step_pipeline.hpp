@@ -7,11 +7,13 @@
 
 #include <landfall/destination/load_step.hpp>
 #include <landfall/launcher/load_pipeline.hpp>
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/runtime/error.hpp>
 #include <landfall/runtime/message_queue.hpp>
 #include <landfall/state/batch_envelope.hpp>
 
 #include "pipeline/batch_update_queue.hpp"
+#include "pipeline/rejector.hpp"
 
 namespace landfall {
 
@@ -20,14 +22,19 @@ namespace landfall {
 /// Order:    batches of one partition leave a step in the order in which they came.
 /// Answers:  all go to the update queue, with BatchRoute::pipeline. A batch goes on to the next step until a step
 ///           answers complete; the last step must.
-/// Errors:   what a step throws, an answer of the last step that is not complete, a partition that does not exist: each
+/// Retries:  a step is called again, with the batch as it was, where Phase::process allows it; the loader's probe() is
+///           asked where the outcome is unknown. Refused records are left out, or the batch goes on in halves;
+///           what is left goes through all steps again.
+/// Errors:   what a step throws in the end, an answer of the last step that is not complete, a partition that does not
+/// exist: each
 ///           is the failure of that batch, told to TaskLauncher::handle_batch_failure; the worker goes on.
 /// Lifetime: outlives its tasks; the update queue outlives both.
 /// Source:   base design 1.8.
 class StepPipeline final : public LoadPipeline {
  public:
   /// Errors: Error(system) when there is no step, or a step without workers.
-  StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates);
+  StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates, PhaseRunner& phases,
+               Rejector& rejector);
   ~StepPipeline() override;
 
   std::vector<std::unique_ptr<Task>> make_tasks(TaskLauncher& launcher) override;
@@ -58,6 +65,8 @@ class StepPipeline final : public LoadPipeline {
 
   std::vector<Step> steps_;
   BatchUpdateQueue& updates_;
+  PhaseRunner& phases_;
+  Rejector& rejector_;
 };
 
 }  // namespace landfall

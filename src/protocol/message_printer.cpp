@@ -29,24 +29,6 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
-std::string repaired_utf8(std::string text) {
-  std::size_t valid = 0;
-  while (valid < text.size()) {
-    std::size_t const length = utf8_length(std::string_view(text).substr(valid));
-    if (length == 0) break;
-    valid += length;
-  }
-  if (valid == text.size()) return text;
-
-  std::string repaired = text.substr(0, valid);
-  for (std::string_view rest = std::string_view(text).substr(valid); !rest.empty();) {
-    std::size_t const length = utf8_length(rest);
-    repaired += length == 0 ? std::string_view("\xef\xbf\xbd") : rest.substr(0, length);
-    rest.remove_prefix(length == 0 ? 1 : length);
-  }
-  return repaired;
-}
-
 /// The message as a line. Repaired as a whole: what JSON adds is ASCII.
 std::string print_line(boost::json::object const& message) {
   std::string line = repaired_utf8(boost::json::serialize(message));
@@ -95,6 +77,24 @@ boost::json::object describe(StreamDescriptor const& stream) {
 }
 
 }  // namespace
+
+std::string repaired_utf8(std::string text) {
+  std::size_t valid = 0;
+  while (valid < text.size()) {
+    std::size_t const length = utf8_length(std::string_view(text).substr(valid));
+    if (length == 0) break;
+    valid += length;
+  }
+  if (valid == text.size()) return text;
+
+  std::string repaired = text.substr(0, valid);
+  for (std::string_view rest = std::string_view(text).substr(valid); !rest.empty();) {
+    std::size_t const length = utf8_length(rest);
+    repaired += length == 0 ? std::string_view("\xef\xbf\xbd") : rest.substr(0, length);
+    rest.remove_prefix(length == 0 ? 1 : length);
+  }
+  return repaired;
+}
 
 std::string print_log(LogLevel level, std::string_view message) {
   boost::json::object log;

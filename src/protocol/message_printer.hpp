@@ -17,6 +17,9 @@ namespace landfall {
 /// Protocol messages as lines, each ended by '\n'. Text that is no valid UTF-8 is repaired (U+FFFD).
 /// Source: protocol reference 2.3 to 2.7.
 
+/// Text with U+FFFD in the place of each byte that belongs to no valid UTF-8.
+std::string repaired_utf8(std::string text);
+
 enum class LogLevel { fatal, error, warn, info, debug, trace };
 std::string print_log(LogLevel level, std::string_view message);
 

@@ -1,9 +1,12 @@
 #include <landfall/runtime/task_scope.hpp>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <list>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -90,6 +93,7 @@ struct TaskHandle::Running : std::enable_shared_from_this<TaskHandle::Running> {
 
   std::string const name;
   TerminalCondition const condition;
+  bool overdue = false;  // guarded by the scope's mutex: nobody waits for it any more
 
  private:
   void insist_on_no(std::exception_ptr const& failure) const {
@@ -105,10 +109,35 @@ struct TaskHandle::Running : std::enable_shared_from_this<TaskHandle::Running> {
   bool ended_on_strand = false;
 };
 
+/// A body in run_within(): shared with it, since it may be left alone.
+struct TaskScope::Call {
+  void end_deadline() {
+    std::lock_guard const lock(mutex);
+    deadline_is_over = true;
+    waiters.wake_all();
+  }
+  void end_patience() {
+    std::lock_guard const lock(mutex);
+    patience_is_over = true;
+    waiters.wake_all();
+  }
+
+  std::mutex mutex;
+  bool ended = false;
+  bool deadline_is_over = false;
+  bool patience_is_over = false;
+  std::exception_ptr failure;
+  WaitList waiters;  // the one who called
+};
+
 struct TaskScope::State {
   using Running = TaskHandle::Running;
 
   bool must_end_on_lock(TerminalCondition condition) const { return ending[static_cast<std::size_t>(condition)]; }
+
+  bool all_ended_or_overdue_on_lock() const {
+    return std::all_of(tasks.begin(), tasks.end(), [](auto const& task) { return task->overdue; });
+  }
 
   std::vector<std::string> names_on_lock() const {
     std::vector<std::string> names;
@@ -120,6 +149,8 @@ struct TaskScope::State {
   std::list<std::shared_ptr<Running>> tasks;  // in the order in which they were started
   std::array<bool, 3> ending{};               // by terminal condition: cancelled, also those started from now on
   WaitList waiters;                           // for a task's end, or the deadline
+  std::list<std::weak_ptr<Call>> calls;       // in run_within()
+  std::optional<Duration> later_deadline;     // set: hurried
 };
 
 void TaskHandle::cancel() const {
@@ -189,24 +220,112 @@ awaitable<bool> TaskScope::wait_until_empty(TimePoint deadline) {
   auto const state = state_;
   {
     std::lock_guard const lock(state->mutex);
-    if (state->tasks.empty()) co_return true;
+    if (state->all_ended_or_overdue_on_lock()) co_return state->tasks.empty();
   }
-  bool rang = false;  // guarded by the scope's mutex; the alarm is joined below
-  auto const alarm = std::make_shared<TaskHandle::Running>("deadline", TerminalCondition::on_end_of_sync, executor_);
-  alarm->start(clock_.sleep_until(deadline), [state, &rang] {
+  auto const rang = std::make_shared<bool>(false);  // guarded by the scope's mutex
+  auto const alarm = clock_.call_at(executor_, deadline, [state, rang] {
     std::lock_guard const lock(state->mutex);
-    rang = true;
+    *rang = true;
     state->waiters.wake_all();
   });
+  auto const ended_or_late = [&state = *state, &rang = *rang] { return rang || state.all_ended_or_overdue_on_lock(); };
+  co_await wait_in_any_case(*state, ended_or_late);
+  co_return running().empty();
+}
 
-  auto const empty_or_late = [&tasks = state->tasks, &rang] { return tasks.empty() || rang; };
-  co_await wait_in_any_case(*state, empty_or_late);
-  bool const all_ended = running().empty();
+namespace {
 
-  alarm->cancel();
-  auto const alarm_ended = [&rang] { return rang; };
-  co_await wait_in_any_case(*state, alarm_ended);
-  co_return all_ended;
+/// Its exception does not leave the task: it is handed over to the one who called.
+template <class Call>
+awaitable<void> note_end(std::shared_ptr<Call> call, awaitable<void> body) {
+  std::exception_ptr failure;
+  try {
+    co_await std::move(body);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  std::lock_guard const lock(call->mutex);
+  call->failure = std::move(failure);
+  call->ended = true;
+  call->waiters.wake_all();
+}
+
+double in_seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+awaitable<void> TaskScope::run_within(std::string name, awaitable<void> body, Duration deadline, Duration patience) {
+  bool const throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  TimePoint const started = clock_.now();
+  auto const state = state_;
+  auto const call = std::make_shared<Call>();
+  TaskHandle const task = launch(name, TerminalCondition::self_terminating, note_end(call, std::move(body)));
+  {
+    std::lock_guard const lock(state->mutex);
+    if (state->later_deadline) deadline = std::min(deadline, *state->later_deadline);
+    state->calls.remove_if([](auto const& other) { return other.expired(); });
+    state->calls.push_back(call);
+  }
+  bool cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+  if (!cancelled) {
+    auto const alarm = clock_.call_at(executor_, after(clock_.now(), deadline), [call] { call->end_deadline(); });
+    auto const ended_or_due = [&call = *call] { return call.ended || call.deadline_is_over; };
+    try {
+      co_await call->waiters.wait(call->mutex, ended_or_due);
+    } catch (boost::system::system_error const& error) {
+      LANDFALL_ASSERT(error.code() == asio::error::operation_aborted);
+      cancelled = true;
+    }
+  }
+  std::unique_lock lock(call->mutex);
+  bool const was_interrupted = !call->ended;
+  auto const waited = std::chrono::round<std::chrono::milliseconds>(std::min(deadline, clock_.now() - started));
+  if (was_interrupted) {
+    lock.unlock();
+    task.cancel();
+    auto const alarm = clock_.call_at(executor_, after(clock_.now(), patience), [call] { call->end_patience(); });
+    auto const ended_or_overdue = [&call = *call] { return call.ended || call.patience_is_over; };
+    co_await wait_in_any_case(*call, ended_or_overdue);
+    lock.lock();
+  }
+  bool const overdue = !call->ended;
+  std::exception_ptr failure = std::exchange(call->failure, nullptr);
+  lock.unlock();
+  if (overdue) {
+    std::lock_guard const scope_lock(state->mutex);
+    if (auto const running = task.running_.lock()) running->overdue = true;
+    state->waiters.wake_all();
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (overdue) {
+    Error error = unknown_outcome_error("{} still running after {:g} s: it does not react to its cancellation", name,
+                                        in_seconds(waited + patience));
+    error.set_call_still_runs();
+    throw error;
+  }
+  if (!failure) co_return;
+  if (was_interrupted && !cancelled && is_unwinding(failure)) {
+    throw unknown_outcome_error("{} gave no answer within {:g} s", name, in_seconds(waited));
+  }
+  std::rethrow_exception(std::move(failure));
+}
+
+void TaskScope::hurry(Duration later_deadline) {
+  std::list<std::weak_ptr<Call>> calls;
+  {
+    std::lock_guard const lock(state_->mutex);
+    state_->later_deadline = later_deadline;
+    calls.swap(state_->calls);
+  }
+  for (auto const& weak : calls) {
+    if (auto const call = weak.lock()) call->end_deadline();
+  }
+}
+
+bool TaskScope::is_hurried() const {
+  std::lock_guard const lock(state_->mutex);
+  return state_->later_deadline.has_value();
 }
 
 void TaskScope::cancel_where(bool (*matches)(TerminalCondition)) {

@@ -42,8 +42,7 @@ RecordCounts loaded(std::vector<StreamPosition> const& positions) {
 }
 
 bool goes_back(RecordCounts const& read, RecordCounts const& now) {
-  return now.records < read.records || now.bytes < read.bytes || now.rejected < read.rejected ||
-         loaded(now).records < loaded(read).records;
+  return now.records < read.records || now.bytes < read.bytes;  // `rejected` is known when it is printed
 }
 
 void check_follows(std::vector<StreamPosition> const& previous, std::vector<StreamPosition> const& positions) {
@@ -136,9 +135,14 @@ std::vector<std::string> CheckpointManager::ready_lines(std::size_t limit_bytes)
 
 void CheckpointManager::hand_out(Scope& scope, std::vector<std::string>& lines, std::size_t& room_bytes) const {
   while (scope.handed_out < scope.waiting.size()) {
-    Checkpoint const& next = scope.waiting[scope.handed_out];
+    Checkpoint& next = scope.waiting[scope.handed_out];
     bool const fits = lines.empty() || next.state.line.size() <= room_bytes;
     if (!fits || !is_ready(next)) return;
+    // Known for good now: every record before it is loaded or rejected.
+    for (StreamPosition& position : next.positions) {
+      RecordLedger const& ledger = sync_.stream_manager(position.stream).ledger();
+      position.read.rejected = ledger.rejected_count_before(position.read.records);
+    }
     lines.push_back(next.state.print(stats_of(next, scope.positions_before(scope.handed_out))));
     room_bytes -= std::min(room_bytes, lines.back().size());
     ++scope.handed_out;
@@ -168,7 +172,8 @@ std::size_t CheckpointManager::pending_count() const noexcept {
 bool CheckpointManager::waits_for_records(Checkpoint const& checkpoint) const {
   return std::any_of(checkpoint.positions.begin(), checkpoint.positions.end(), [this](StreamPosition const& position) {
     StreamManager const& stream = sync_.stream_manager(position.stream);
-    return stream.is_active() && !stream.ledger().persisted_until(position.read.records);
+    bool const can_be_loaded = stream.is_active() && !stream.is_failing();
+    return can_be_loaded && !stream.ledger().persisted_until(position.read.records);
   });
 }
 
@@ -207,6 +212,7 @@ std::string CheckpointManager::describe_wait(Checkpoint const& checkpoint) const
     StreamManager const& stream = sync_.stream_manager(position.stream);
     if (stream.is_safe_until(position.read.records)) continue;
     std::string const name = to_string(position.stream);
+    if (stream.is_failing()) return fmt::format("is behind the failure of stream {}", name);
     if (stream.ledger().persisted_until(position.read.records)) {
       return fmt::format("waits until stream {} has replaced its old data", name);
     }

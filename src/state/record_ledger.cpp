@@ -33,7 +33,21 @@ void RecordLedger::reject(Interval records) {
   promote(records, BatchState::complete);
 }
 
+std::uint64_t RecordLedger::rejected_count_before(RecordNumber end) const {
+  std::uint64_t count = 0;
+  for (auto const& [first, last] : rejected_.intervals()) {
+    if (first >= end) break;
+    count += std::min<RecordNumber>(last, end) - first;
+  }
+  return count;
+}
+
 std::uint64_t RecordLedger::count(BatchState state) const { return reached_[index_of(state)].count(); }
+
+bool RecordLedger::is_loaded(RecordNumber number) const {
+  Interval const one{number, number + 1};
+  return reached_[index_of(BatchState::persisted)].contains_all(one) && !rejected_.contains_all(one);
+}
 
 bool RecordLedger::persisted_until(RecordNumber end) const {
   return reached_[index_of(BatchState::persisted)].contains_all(Interval{0, end});

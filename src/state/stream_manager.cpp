@@ -72,6 +72,21 @@ void StreamManager::update_batch_state(BatchEnvelope const& envelope) {
   }
 }
 
+void StreamManager::reject_records(std::vector<RecordNumber> const& numbers) {
+  for (RecordNumber const number : numbers) {
+    if (ledger_.is_loaded(number)) {
+      throw system_error("record {} of stream {} was rejected after it was reported as persisted", number,
+                         to_string(stream_->descriptor));
+    }
+    try {
+      ledger_.reject(Interval{number, number + 1});
+    } catch (Error& error) {
+      error.add_context(fmt::format("stream {}", to_string(stream_->descriptor)));
+      throw;
+    }
+  }
+}
+
 bool StreamManager::is_batch_processing_complete() const {
   if (!end_of_stream_) return false;
   LANDFALL_ASSERT(ledger_.records_read() == end_of_stream_->record_count);
@@ -81,7 +96,14 @@ bool StreamManager::is_batch_processing_complete() const {
 bool StreamManager::is_safe_until(RecordNumber end) const {
   bool const closed_well = result_ && result_->succeeded();
   if (is_thrown_away_on_failure(*stream_) && !closed_well) return false;
+  if (safe_until_failure_ && end > *safe_until_failure_) return false;
   return ledger_.persisted_until(end);
+}
+
+void StreamManager::mark_failing() {
+  if (safe_until_failure_) return;
+  safe_until_failure_ = ledger_.first_not_persisted().begin;
+  LANDFALL_ASSERT(ledger_.persisted_until(*safe_until_failure_));
 }
 
 bool StreamManager::set_closed() noexcept { return !std::exchange(closed_, true); }
@@ -98,6 +120,7 @@ bool StreamManager::mark_succeeded(StreamOutcome outcome) {
 
 bool StreamManager::mark_failed(Error error) {
   if (result_) return false;
+  mark_failing();
   result_.emplace(StreamEnd::failed, ledger_.records_read(), std::move(error));
   return true;
 }

@@ -5,7 +5,8 @@
 namespace landfall {
 
 awaitable<void> CloseStreamTask::execute() {
-  co_await loader_->close(outcome_);
+  PhaseRunner::Attempt<void> close = [this] { return loader_->close(outcome_); };
+  co_await phases_.run(Phase::close, name(), std::move(close));
   co_await launcher_.handle_stream_closed(stream_, outcome_);
 }
 
@@ -42,7 +43,8 @@ std::unique_ptr<Task> LoaderCloseStreamTaskFactory::make(TaskLauncher& launcher,
   StreamManager const& manager = launcher.sync().stream_manager(stream);
   EndOfStream const end = manager.end_of_stream().value();
   StreamOutcome outcome(stream_end(manager.stream(), end), end.record_count, incomplete_cause(manager.stream(), end));
-  return std::make_unique<CloseStreamTask>(launcher, launcher.sync().loader(stream), stream, std::move(outcome));
+  return std::make_unique<CloseStreamTask>(launcher, phases_, launcher.sync().loader(stream), stream,
+                                           std::move(outcome));
 }
 
 }  // namespace landfall

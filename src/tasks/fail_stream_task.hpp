@@ -5,6 +5,7 @@
 #include <string>
 
 #include <landfall/destination/stream_loader.hpp>
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/launcher/task.hpp>
 #include <landfall/launcher/task_factories.hpp>
 
@@ -14,9 +15,10 @@ namespace landfall {
 /// to the failure. Source: base design 1.11, behaviours 184-187.
 class FailStreamTask final : public Task {
  public:
-  FailStreamTask(TaskLauncher& launcher, std::shared_ptr<StreamLoader> loader_to_close, StreamDescriptor stream,
-                 StreamOutcome outcome)
+  FailStreamTask(TaskLauncher& launcher, PhaseRunner& phases, std::shared_ptr<StreamLoader> loader_to_close,
+                 StreamDescriptor stream, StreamOutcome outcome)
       : launcher_(launcher),
+        phases_(phases),
         loader_(std::move(loader_to_close)),
         stream_(std::move(stream)),
         outcome_(std::move(outcome)) {}
@@ -26,6 +28,7 @@ class FailStreamTask final : public Task {
 
  private:
   TaskLauncher& launcher_;
+  PhaseRunner& phases_;
   std::shared_ptr<StreamLoader> loader_;  // null: nothing to close
   StreamDescriptor stream_;
   StreamOutcome outcome_;
@@ -33,8 +36,12 @@ class FailStreamTask final : public Task {
 
 class LoaderFailStreamTaskFactory final : public FailStreamTaskFactory {
  public:
+  explicit LoaderFailStreamTaskFactory(PhaseRunner& phases) : phases_(phases) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher, StreamDescriptor const& stream, Error error,
                              bool run_loader_close) override;
+
+ private:
+  PhaseRunner& phases_;
 };
 
 }  // namespace landfall

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <landfall/destination/destination.hpp>
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/launcher/task.hpp>
 #include <landfall/launcher/task_factories.hpp>
 
@@ -14,8 +15,8 @@ namespace landfall {
 /// again.
 class FailSyncTask final : public Task {
  public:
-  FailSyncTask(TaskLauncher& launcher, Destination& destination, SyncOutcome outcome)
-      : launcher_(launcher), destination_(destination), outcome_(std::move(outcome)) {}
+  FailSyncTask(TaskLauncher& launcher, Destination& destination, PhaseRunner& phases, SyncOutcome outcome)
+      : launcher_(launcher), destination_(destination), phases_(phases), outcome_(std::move(outcome)) {}
   std::string name() const override { return "fail sync"; }
   FailureLevel failure_level() const override { return FailureLevel::verdict; }
   awaitable<void> execute() override;
@@ -23,16 +24,19 @@ class FailSyncTask final : public Task {
  private:
   TaskLauncher& launcher_;
   Destination& destination_;
+  PhaseRunner& phases_;
   SyncOutcome outcome_;
 };
 
 class DestinationFailSyncTaskFactory final : public FailSyncTaskFactory {
  public:
-  explicit DestinationFailSyncTaskFactory(Destination& destination) : destination_(destination) {}
+  DestinationFailSyncTaskFactory(Destination& destination, PhaseRunner& phases)
+      : destination_(destination), phases_(phases) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher) override;
 
  private:
   Destination& destination_;
+  PhaseRunner& phases_;
 };
 
 }  // namespace landfall

@@ -1,6 +1,22 @@
 #include "tasks/open_stream_task.hpp"
 
+#include <string>
+#include <utility>
+
 namespace landfall {
+
+namespace {
+
+/// Owns what it makes: it may outlive the task when it ignores its cancellation.
+awaitable<std::shared_ptr<StreamLoader>> open_and_start(Destination& destination,
+                                                        std::shared_ptr<DestinationStream const> stream) {
+  std::shared_ptr<StreamLoader> loader = co_await destination.open(*stream);
+  if (!loader) throw system_error("open() returned no loader");
+  co_await loader->start();
+  co_return loader;
+}
+
+}  // namespace
 
 awaitable<void> OpenStreamTask::execute() {
   for (;;) {
@@ -14,10 +30,12 @@ awaitable<void> OpenStreamTask::execute() {
 awaitable<void> OpenStreamTask::open(std::shared_ptr<DestinationStream const> stream) {
   std::shared_ptr<StreamLoader> loader;
   std::exception_ptr failure;
+  std::string const name = "open stream " + to_string(stream->descriptor);
+  PhaseRunner::Attempt<std::shared_ptr<StreamLoader>> attempt = [this, stream] {
+    return open_and_start(destination_, stream);
+  };
   try {
-    loader = co_await destination_.open(*stream);
-    if (!loader) throw system_error("open() returned no loader");
-    co_await loader->start();
+    loader = co_await phases_.run<std::shared_ptr<StreamLoader>>(Phase::open, name, std::move(attempt));
   } catch (...) {
     failure = std::current_exception();
   }
@@ -26,12 +44,12 @@ awaitable<void> OpenStreamTask::open(std::shared_ptr<DestinationStream const> st
     co_return;
   }
   Error error = Error::from(failure);
-  error.add_context("open stream " + to_string(stream->descriptor));
+  error.add_context(name);
   co_await launcher_.handle_open_failure(stream->descriptor, std::move(error));
 }
 
 std::unique_ptr<Task> DestinationOpenStreamTaskFactory::make(TaskLauncher& launcher) {
-  return std::make_unique<OpenStreamTask>(launcher, destination_, queue_);
+  return std::make_unique<OpenStreamTask>(launcher, destination_, queue_, phases_);
 }
 
 }  // namespace landfall

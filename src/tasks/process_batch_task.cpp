@@ -4,14 +4,29 @@
 
 namespace landfall {
 
+namespace {
+
+/// Too late for it: the records are gone, so nobody could keep them.
+void insist_on_no_rejected(Batch const& answer) {
+  if (answer.rejected().empty()) return;
+  throw system_error("process_batch() rejected record {}: records can be rejected by process_records() only",
+                     answer.rejected().front().number);
+}
+
+}  // namespace
+
 std::string ProcessBatchTask::name() const { return "process batch of stream " + to_string(envelope_.stream); }
 
 awaitable<void> ProcessBatchTask::execute() {
   std::optional<Batch> answer;
+  PhaseRunner::Attempt<Batch> attempt = [this] { return loader_->process_batch(envelope_.batch); };
+  PhaseRunner::Probe probe = [this] { return loader_->probe(envelope_.id); };
   try {
-    answer = co_await loader_->process_batch(std::move(envelope_.batch));
+    answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe));
+    if (!answer) answer = Batch::complete();
+    insist_on_no_rejected(*answer);
   } catch (Error& error) {
-    error.add_context(fmt::format("batch {}, records {} to {}", envelope_.id.value, envelope_.records.begin,
+    error.add_context(fmt::format("batch {}, records {} to {}", to_string(envelope_.id), envelope_.records.begin,
                                   envelope_.records.end - 1));
     throw;
   }
@@ -21,7 +36,7 @@ awaitable<void> ProcessBatchTask::execute() {
 
 std::unique_ptr<Task> LoaderProcessBatchTaskFactory::make(TaskLauncher& launcher, BatchEnvelope envelope) {
   auto loader = launcher.sync().loader(envelope.stream);
-  return std::make_unique<ProcessBatchTask>(launcher, std::move(loader), std::move(envelope));
+  return std::make_unique<ProcessBatchTask>(launcher, phases_, std::move(loader), std::move(envelope));
 }
 
 }  // namespace landfall

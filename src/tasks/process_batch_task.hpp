@@ -5,6 +5,7 @@
 #include <string>
 
 #include <landfall/destination/stream_loader.hpp>
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/launcher/task.hpp>
 #include <landfall/launcher/task_factories.hpp>
 
@@ -13,8 +14,9 @@ namespace landfall {
 /// Takes a batch that is not complete one step further. Source: base design 1.2 (G1), behaviours 26, 217.
 class ProcessBatchTask final : public Task {
  public:
-  ProcessBatchTask(TaskLauncher& launcher, std::shared_ptr<StreamLoader> loader, BatchEnvelope envelope)
-      : launcher_(launcher), loader_(std::move(loader)), envelope_(std::move(envelope)) {}
+  ProcessBatchTask(TaskLauncher& launcher, PhaseRunner& phases, std::shared_ptr<StreamLoader> loader,
+                   BatchEnvelope envelope)
+      : launcher_(launcher), phases_(phases), loader_(std::move(loader)), envelope_(std::move(envelope)) {}
   std::string name() const override;
   FailureLevel failure_level() const override { return FailureLevel::stream; }
   std::optional<StreamDescriptor> stream() const override { return envelope_.stream; }
@@ -22,13 +24,18 @@ class ProcessBatchTask final : public Task {
 
  private:
   TaskLauncher& launcher_;
+  PhaseRunner& phases_;
   std::shared_ptr<StreamLoader> loader_;
   BatchEnvelope envelope_;
 };
 
 class LoaderProcessBatchTaskFactory final : public ProcessBatchTaskFactory {
  public:
+  explicit LoaderProcessBatchTaskFactory(PhaseRunner& phases) : phases_(phases) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher, BatchEnvelope envelope) override;
+
+ private:
+  PhaseRunner& phases_;
 };
 
 }  // namespace landfall

@@ -1,5 +1,7 @@
 #include "tasks/process_records_task.hpp"
 
+#include <iterator>
+
 #include <landfall/launcher/task_launcher.hpp>
 
 namespace landfall {
@@ -7,22 +9,50 @@ namespace landfall {
 std::string ProcessRecordsTask::name() const { return "process records of stream " + to_string(stream_); }
 
 awaitable<void> ProcessRecordsTask::execute() {
-  BatchId const id = records_.id();
-  Interval const numbers{records_.first_number(), records_.end_number()};
-  std::optional<Batch> answer;
-  try {
-    answer = co_await loader_->process_records(std::move(records_));
-  } catch (Error& error) {
-    error.add_context(fmt::format("batch {}, records {} to {}", id.value, numbers.begin, numbers.end - 1));
-    throw;
+  std::vector<RecordBatch> to_offer;  // the next one last
+  to_offer.push_back(std::move(records_));
+  while (!to_offer.empty()) {
+    RecordBatch next = std::move(to_offer.back());
+    to_offer.pop_back();
+    BatchId const id = next.id();
+    RecordNumber const first = next.first_number();
+    RecordNumber const last = next.end_number() - 1;
+    try {
+      std::vector<RecordBatch> again = co_await offer(std::move(next));
+      to_offer.insert(to_offer.end(), std::make_move_iterator(again.rbegin()), std::make_move_iterator(again.rend()));
+    } catch (Error& error) {
+      error.add_context(fmt::format("batch {}, records {} to {}", to_string(id), first, last));
+      throw;
+    }
   }
+}
+
+// Returns what is to be offered again.
+awaitable<std::vector<RecordBatch>> ProcessRecordsTask::offer(RecordBatch records) {
+  BatchId const id = records.id();
+  std::optional<Batch> answer;
+  std::optional<RejectedRecords> refusal;
+  PhaseRunner::Attempt<Batch> attempt = [this, &records] { return loader_->process_records(records); };
+  PhaseRunner::Probe probe = [this, id] { return loader_->probe(id); };
+  try {
+    answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe));
+    if (!answer) answer = Batch::complete();
+  } catch (RejectedRecords const& refused) {
+    refusal = refused;
+  }
+  if (refusal) co_return co_await rejector_.refused(launcher_, std::move(records), std::move(*refusal));
+
+  Interval const numbers{records.first_number(), records.end_number()};
+  if (!answer->rejected().empty()) co_await rejector_.reject(launcher_, std::move(records), answer->rejected());
+  records.clear();
   BatchEnvelope envelope(stream_, id, numbers, std::move(*answer));
   co_await launcher_.handle_new_batch(std::move(envelope));
+  co_return std::vector<RecordBatch>();
 }
 
 std::unique_ptr<Task> LoaderProcessRecordsTaskFactory::make(TaskLauncher& launcher, RecordBatch records) {
   auto loader = launcher.sync().loader(records.stream().descriptor);
-  return std::make_unique<ProcessRecordsTask>(launcher, std::move(loader), std::move(records));
+  return std::make_unique<ProcessRecordsTask>(launcher, phases_, rejector_, std::move(loader), std::move(records));
 }
 
 }  // namespace landfall

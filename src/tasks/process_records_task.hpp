@@ -3,18 +3,26 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <landfall/destination/stream_loader.hpp>
+#include <landfall/launcher/phase_runner.hpp>
 #include <landfall/launcher/task.hpp>
 #include <landfall/launcher/task_factories.hpp>
 
+#include "pipeline/rejector.hpp"
+
 namespace landfall {
 
-/// Gives one batch of records to its stream's loader and reports the answer. Source: base design 1.2 (G1), 216.
+/// Gives one batch of records to its stream's loader and reports the answer; in parts where the loader refuses records.
+/// Source: base design 1.2 (G1), 216.
 class ProcessRecordsTask final : public Task {
  public:
-  ProcessRecordsTask(TaskLauncher& launcher, std::shared_ptr<StreamLoader> loader, RecordBatch records)
+  ProcessRecordsTask(TaskLauncher& launcher, PhaseRunner& phases, Rejector& rejector,
+                     std::shared_ptr<StreamLoader> loader, RecordBatch records)
       : launcher_(launcher),
+        phases_(phases),
+        rejector_(rejector),
         loader_(std::move(loader)),
         stream_(records.stream().descriptor),
         records_(std::move(records)) {}
@@ -24,7 +32,11 @@ class ProcessRecordsTask final : public Task {
   awaitable<void> execute() override;
 
  private:
+  awaitable<std::vector<RecordBatch>> offer(RecordBatch records);
+
   TaskLauncher& launcher_;
+  PhaseRunner& phases_;
+  Rejector& rejector_;
   std::shared_ptr<StreamLoader> loader_;
   StreamDescriptor stream_;
   RecordBatch records_;
@@ -32,7 +44,12 @@ class ProcessRecordsTask final : public Task {
 
 class LoaderProcessRecordsTaskFactory final : public ProcessRecordsTaskFactory {
  public:
+  LoaderProcessRecordsTaskFactory(PhaseRunner& phases, Rejector& rejector) : phases_(phases), rejector_(rejector) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher, RecordBatch records) override;
+
+ private:
+  PhaseRunner& phases_;
+  Rejector& rejector_;
 };
 
 }  // namespace landfall

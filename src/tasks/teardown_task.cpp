@@ -5,12 +5,13 @@
 namespace landfall {
 
 awaitable<void> TeardownTask::execute() {
-  co_await destination_.teardown(std::move(outcome_));
+  PhaseRunner::Attempt<void> teardown = [this] { return destination_.teardown(outcome_); };
+  co_await phases_.run(Phase::teardown, "teardown", std::move(teardown));
   co_await launcher_.handle_teardown_complete(true);
 }
 
 std::unique_ptr<Task> DestinationTeardownTaskFactory::make(TaskLauncher& launcher) {
-  return std::make_unique<TeardownTask>(launcher, destination_, launcher.sync().outcome());
+  return std::make_unique<TeardownTask>(launcher, destination_, phases_, launcher.sync().outcome());
 }
 
 }  // namespace landfall

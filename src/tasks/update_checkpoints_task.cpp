@@ -38,13 +38,13 @@ awaitable<void> UpdateCheckpointsTask::print_ready() {
     if (lines.empty()) co_return;
     std::string text;
     for (std::string const& line : lines) text += line;
-    co_await sink_.write(std::move(text));
+    co_await scope_.run_within("writing STATEs", sink_.write(std::move(text)), deadline_, patience_);
     co_await launcher_.on_strand([this] { checkpoints_.mark_emitted(); });
   }
 }
 
 std::unique_ptr<Task> CheckpointPrinterTaskFactory::make(TaskLauncher& launcher) {
-  return std::make_unique<UpdateCheckpointsTask>(launcher, queue_, checkpoints_, sink_);
+  return std::make_unique<UpdateCheckpointsTask>(launcher, queue_, checkpoints_, sink_, scope_, deadline_, patience_);
 }
 
 }  // namespace landfall

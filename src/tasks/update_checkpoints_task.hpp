@@ -8,6 +8,8 @@
 #include <landfall/launcher/task_factories.hpp>
 #include <landfall/launcher/task_launcher.hpp>
 #include <landfall/protocol/message_sink.hpp>
+#include <landfall/runtime/clock.hpp>
+#include <landfall/runtime/task_scope.hpp>
 #include <landfall/state/checkpoint_manager.hpp>
 
 namespace landfall {
@@ -21,9 +23,16 @@ namespace landfall {
 /// Source: base design 1.10, behaviours 87-108.
 class UpdateCheckpointsTask final : public Task {
  public:
+  /// `deadline`: for one write; a reader that takes nothing for so long is gone. `patience`: see TaskScope::run_within.
   UpdateCheckpointsTask(TaskLauncher& launcher, CheckpointQueue& queue, CheckpointManager& checkpoints,
-                        MessageSink& sink)
-      : launcher_(launcher), queue_(queue), checkpoints_(checkpoints), sink_(sink) {}
+                        MessageSink& sink, TaskScope& scope, Duration deadline, Duration patience)
+      : launcher_(launcher),
+        queue_(queue),
+        checkpoints_(checkpoints),
+        sink_(sink),
+        scope_(scope),
+        deadline_(deadline),
+        patience_(patience) {}
   std::string name() const override { return "answer STATEs"; }
   awaitable<void> execute() override;
 
@@ -35,19 +44,31 @@ class UpdateCheckpointsTask final : public Task {
   CheckpointQueue& queue_;
   CheckpointManager& checkpoints_;  // on the control strand only
   MessageSink& sink_;
+  TaskScope& scope_;
+  Duration deadline_;
+  Duration patience_;
   bool refused_ = false;  // a STATE was wrong: those behind it are not answered
 };
 
 class CheckpointPrinterTaskFactory final : public UpdateCheckpointsTaskFactory {
  public:
-  CheckpointPrinterTaskFactory(CheckpointQueue& queue, CheckpointManager& checkpoints, MessageSink& sink)
-      : queue_(queue), checkpoints_(checkpoints), sink_(sink) {}
+  CheckpointPrinterTaskFactory(CheckpointQueue& queue, CheckpointManager& checkpoints, MessageSink& sink,
+                               TaskScope& scope, Duration deadline, Duration patience)
+      : queue_(queue),
+        checkpoints_(checkpoints),
+        sink_(sink),
+        scope_(scope),
+        deadline_(deadline),
+        patience_(patience) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher) override;
 
  private:
   CheckpointQueue& queue_;
   CheckpointManager& checkpoints_;
   MessageSink& sink_;
+  TaskScope& scope_;
+  Duration deadline_;
+  Duration patience_;
 };
 
 }  // namespace landfall

@@ -54,6 +54,25 @@ struct Simulation::FallAsleep {
   TimePoint when;
 };
 
+struct Simulation::RingingSleeper final : Sleeper {
+  RingingSleeper(asio::any_io_executor e, std::function<void()> r) : executor(std::move(e)), ring(std::move(r)) {}
+  void wake(boost::system::error_code error) override {
+    if (!error) asio::post(executor, std::move(ring));
+  }
+  asio::any_io_executor executor;
+  std::function<void()> ring;
+};
+
+class Simulation::SleepingAlarm final : public Alarm {
+ public:
+  SleepingAlarm(Simulation& simulation, SleeperKey key) : simulation_(simulation), key_(key) {}
+  ~SleepingAlarm() override { simulation_.wake(key_, asio::error::operation_aborted); }
+
+ private:
+  Simulation& simulation_;
+  SleeperKey key_;
+};
+
 class Simulation::BlockingOnThisThread final : public BlockingPool {
  public:
   explicit BlockingOnThisThread(Simulation& simulation) : BlockingPool(simulation), simulation_(simulation) {}
@@ -88,6 +107,12 @@ awaitable<void> Simulation::sleep_until(TimePoint when) {
   FallAsleep initiation(*this, when);
   co_await asio::async_initiate<asio::use_awaitable_t<> const, void(boost::system::error_code)>(initiation,
                                                                                                 asio::use_awaitable);
+}
+
+std::unique_ptr<Alarm> Simulation::call_at(asio::any_io_executor executor, TimePoint when, std::function<void()> ring) {
+  SleeperKey const key(when, ++last_sleeper_);
+  sleepers_.emplace(key, std::make_unique<RingingSleeper>(std::move(executor), std::move(ring)));
+  return std::make_unique<SleepingAlarm>(*this, key);
 }
 
 std::size_t Simulation::run_until(TimePoint limit) {

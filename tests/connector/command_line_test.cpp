@@ -34,6 +34,13 @@ TEST(CommandLineParsing, LogsCanBePlain) {
   EXPECT_EQ(parse_command_line({"spec", "--log", "airbyte"}).log_format, LogFormat::airbyte);
 }
 
+TEST(CommandLineParsing, NamesTheRejectFile) {
+  Arguments arguments{"write", "--config", "c.json", "--catalog", "k.json"};
+  EXPECT_EQ(parse_command_line(arguments).reject_path, "");
+  arguments.insert(arguments.end(), {"--reject-file", "r.jsonl"});
+  EXPECT_EQ(parse_command_line(arguments).reject_path, "r.jsonl");
+}
+
 TEST(CommandLineParsing, RefusesWhatNobodyCanObey) {
   struct Row {
     char const* name;

@@ -1,12 +1,15 @@
 // The contract of the process, on a whole connector (process/tiny_connector.cpp) that is started as the platform does.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -64,6 +67,14 @@ class Process {
   void send(std::string_view lines) {
     ASSERT_EQ(::write(in_.write_end(), lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
   }
+  // More than a pipe holds.
+  void send_all(std::string_view lines) {
+    while (!lines.empty()) {
+      auto const written = ::write(in_.write_end(), lines.data(), lines.size());
+      ASSERT_GT(written, 0);
+      lines.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
   void end_input() { in_.close_write(); }
   void leave_stdout() { out_.close_read(); }
   void signal(int number) const { ::kill(id_, number); }
@@ -88,6 +99,15 @@ class Process {
     ::waitpid(id_, &status, 0);
     ended_ = true;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  // The same, without reading what it prints.
+  int exit_code_unread() {
+    int const ended = static_cast<int>(::syscall(SYS_pidfd_open, id_, 0));  // readable when it has ended
+    pollfd ready{ended, POLLIN, 0};
+    EXPECT_EQ(::poll(&ready, 1, time_limit_ms), 1) << "no end in sight";
+    ::close(ended);
+    return exit_code();
   }
 
   // Sends `number` again and again until the process has ended.
@@ -157,6 +177,22 @@ constexpr std::string_view state =
     R"({"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},"stream_state":{"x":1}}}})"
     "\n";
 
+constexpr std::string_view two_streams = R"({"streams": [
+  {"stream": {"name": "users", "json_schema": {}, "supported_sync_modes": ["full_refresh"]},
+   "sync_mode": "full_refresh", "destination_sync_mode": "append"},
+  {"stream": {"name": "orders", "json_schema": {}, "supported_sync_modes": ["full_refresh"]},
+   "sync_mode": "full_refresh", "destination_sync_mode": "append"}]})";
+
+std::string record_of(std::string_view stream, std::string_view data) {
+  return fmt::format(R"({{"type":"RECORD","record":{{"stream":"{}","data":{},"emitted_at":1700000000000}}}})"
+                     "\n",
+                     stream, data);
+}
+
+std::string text_of(json::object const& trace, std::string_view member) {
+  return std::string(trace.at("trace").at("error").at(member).as_string());
+}
+
 class RunConnector : public testing::Test {
  protected:
   ~RunConnector() override {
@@ -172,8 +208,14 @@ class RunConnector : public testing::Test {
     return path;
   }
 
-  std::vector<std::string> write_arguments(std::string_view configuration = "{}") {
-    return {"write", "--config", file(configuration), "--catalog", file(catalog)};
+  std::vector<std::string> write_arguments(std::string_view configuration = "{}",
+                                           std::string_view its_catalog = catalog) {
+    return {"write", "--config", file(configuration), "--catalog", file(its_catalog)};
+  }
+
+  std::string content(std::string const& path) {
+    std::ifstream stream(path);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
   }
 
   std::vector<std::string> files_;
@@ -227,8 +269,9 @@ TEST_F(RunConnector, EveryFailedCheckIsOneStatusOneTraceAndCode0) {
     std::string config_path;
     char const* reason;
   };
-  for (Row const& row : {Row{"the check throws", file(R"({"check_fails": true})"), "nobody answers"},
+  for (Row const& row : {Row{"the check throws", file(R"({"check_fails_times": 9})"), "nobody answers"},
                          Row{"the constructor throws", file(R"({"make_throws": true})"), "the region is unknown"},
+                         Row{"a setting that is none", file(R"({"landfall": {"retries": 1}})"), "landfall.retries"},
                          Row{"no file", "/nowhere/config.json", "No such file or directory"},
                          Row{"a directory", "/", "Is a directory"}, Row{"a broken file", file(R"({"a": )"), ""}}) {
     SCOPED_TRACE(row.name);
@@ -242,6 +285,37 @@ TEST_F(RunConnector, EveryFailedCheckIsOneStatusOneTraceAndCode0) {
     std::string const message(status.at("message").as_string());
     EXPECT_EQ(message.rfind("Could not connect with the provided configuration: ", 0), 0U) << message;
     EXPECT_NE(message.find(row.reason), std::string::npos) << message;
+  }
+}
+
+TEST_F(RunConnector, ACheckIsTriedAgainWhenNobodyAnswers) {
+  Process process({"check", "--config", file(R"({"check_fails_times": 2})")}, {}, -1);
+  EXPECT_EQ(process.exit_code(), 0);
+  ASSERT_EQ(process.messages("CONNECTION_STATUS").size(), 1U) << process.out;
+  EXPECT_EQ(process.messages("CONNECTION_STATUS")[0].at("connectionStatus").at("status"), "SUCCEEDED");
+  EXPECT_EQ(process.messages("TRACE").size(), 0U);
+  auto const logs = process.messages("LOG");
+  ASSERT_EQ(logs.size(), 2U) << process.out;
+  EXPECT_EQ(logs[0].at("log").at("level"), "WARN");
+  std::string const text(logs[1].at("log").at("message").as_string());
+  EXPECT_EQ(text.rfind("check failed (attempt 2): nobody answers; again in ", 0), 0U) << text;
+}
+
+TEST_F(RunConnector, ACheckThatIsNotAnsweredFailsInTime) {
+  for (auto const& [how, reason] :
+       {std::pair("waits", "check gave no answer within 1 s"), std::pair("hangs", "check still running after 2")}) {
+    SCOPED_TRACE(how);
+    auto const configuration = fmt::format(
+        R"({{"check": "{}", "landfall": {{"patience_seconds": 1, "retry": {{"check": {{"attempt_seconds": 1}}}}}}}})",
+        how);
+    Process process({"check", "--config", file(configuration)}, {}, -1);
+    EXPECT_EQ(process.exit_code(), 0);
+    expect_config_error(process);
+    auto const statuses = process.messages("CONNECTION_STATUS");
+    ASSERT_EQ(statuses.size(), 1U) << process.out;
+    EXPECT_EQ(statuses[0].at("connectionStatus").at("status"), "FAILED");
+    std::string const message(statuses[0].at("connectionStatus").at("message").as_string());
+    EXPECT_NE(message.find(reason), std::string::npos) << message;
   }
 }
 
@@ -259,7 +333,12 @@ TEST_F(RunConnector, AWriteThatCannotStartIsAConfigErrorWithCode1) {
         Row{"no catalog", file("{}"), "/nowhere/catalog.json", {}}, Row{"a broken catalog", file("{}"), file("{"), {}},
         Row{"the constructor throws", file(R"({"make_throws": true})"), good_catalog, {}},
         Row{"nonsense in the environment", file("{}"), good_catalog, {"LANDFALL_MEMORY_BYTES=lots"}},
-        Row{"nonsense in the settings", file(R"({"landfall": {"batch_records": 0}})"), good_catalog, {}}}) {
+        Row{"nonsense in the settings", file(R"({"landfall": {"batch_records": 0}})"), good_catalog, {}},
+        Row{"a misspelt setting", file(R"({"landfall": {"batch_record": 1}})"), good_catalog, {}},
+        Row{"no place for the reject file",
+            file(R"({"landfall": {"reject_file": "/nowhere/r.jsonl"}})"),
+            good_catalog,
+            {}}}) {
     SCOPED_TRACE(row.name);
     Process process({"write", "--config", row.config_path, "--catalog", row.catalog_path}, row.variables, -1);
     EXPECT_EQ(process.exit_code(), 1);
@@ -313,11 +392,137 @@ TEST_F(RunConnector, SigtermEndsInOrderWithCode143) {
 }
 
 TEST_F(RunConnector, ASecondSignalEndsAStuckLoaderAtOnce) {
-  Process process(write_arguments(R"({"hangs": true})"), {}, -1);
+  Process process(write_arguments(R"({"load": "hangs"})"), {}, -1);
   process.send(record);
   process.end_input();
   process.await_error_output("loading 1 records");
   EXPECT_EQ(process.exit_code_after_many(SIGTERM), 143);
+}
+
+TEST_F(RunConnector, OneSignalEndsAStuckLoaderInTime) {
+  for (auto const& on_stop : {"finish", "cancel"}) {
+    SCOPED_TRACE(on_stop);
+    Process process(write_arguments(R"({"load": "hangs"})"),
+                    {fmt::format("LANDFALL_ON_STOP={}", on_stop), "LANDFALL_STOP_SECONDS=1",
+                     "LANDFALL_PATIENCE_SECONDS=1", "LANDFALL_BATCH_RECORDS=1"},
+                    -1);
+    process.send(record);
+    process.send(state);
+    process.await_error_output("loading 1 records");
+    process.signal(SIGTERM);  // stdin is still open
+    EXPECT_EQ(process.exit_code(), 143) << process.out;
+    EXPECT_EQ(process.messages("STATE").size(), 0U);
+    ASSERT_EQ(process.messages("TRACE").size(), 1U) << process.out;
+    auto const all = text_of(process.messages("TRACE")[0], "internal_message");
+    EXPECT_EQ(all.rfind("stopped by SIGTERM", 0), 0U) << all;
+    EXPECT_NE(all.find("still running after the last deadline: process records of stream users"), std::string::npos)
+        << all;
+  }
+}
+
+TEST_F(RunConnector, ATransientFailureIsToldAndTriedAgain) {
+  Process process(write_arguments(R"({"load_fails_times": 2})"), {}, -1);
+  process.send(record);
+  process.send(state);
+  process.end_input();
+  EXPECT_EQ(process.exit_code(), 0) << process.out << process.err;
+  EXPECT_EQ(process.messages("STATE").size(), 1U);
+  EXPECT_EQ(process.messages("TRACE").size(), 0U);
+  for (auto const& notice : {"process records of stream users failed (attempt 1): the line is busy; again in ",
+                             "process records of stream users failed (attempt 2): the line is busy; again in "}) {
+    EXPECT_NE(process.out.find(notice), std::string::npos) << process.out;
+  }
+}
+
+TEST_F(RunConnector, TheTraceHasTheFirstErrorAndTheLaterOnes) {
+  Process process(write_arguments(R"({"load": "throws"})", two_streams), {}, -1);
+  process.send(record_of("users", "{}"));
+  process.send(record_of("orders", "{}"));
+  process.end_input();
+  EXPECT_EQ(process.exit_code(), 1) << process.err;
+  auto const traces = process.messages("TRACE");
+  ASSERT_EQ(traces.size(), 1U) << process.out;
+  auto const message = text_of(traces[0], "message");
+  auto const all = text_of(traces[0], "internal_message");
+  EXPECT_NE(message.find("no table for "), std::string::npos) << message;
+  EXPECT_EQ(all.rfind(message, 0), 0U) << all;
+  EXPECT_NE(all.find("no table for users"), std::string::npos) << all;
+  EXPECT_NE(all.find("no table for orders"), std::string::npos) << all;
+  EXPECT_EQ(text_of(traces[0], "failure_type"), "system_error");
+}
+
+TEST_F(RunConnector, ACloseThatThrowsFailsTheSyncButNotWhatWasAnswered) {
+  Process process(write_arguments(R"({"close": "throws"})"), {}, -1);
+  process.send(record);
+  process.send(state);
+  process.end_input();
+  EXPECT_EQ(process.exit_code(), 1) << process.err;
+  ASSERT_EQ(process.messages("TRACE").size(), 1U) << process.out;
+  EXPECT_NE(text_of(process.messages("TRACE")[0], "message").find("the merge of users"), std::string::npos);
+}
+
+TEST_F(RunConnector, ALoaderThatNeverAnswersIsNamedAndLeftAlone) {
+  Process process(write_arguments(R"({"load": "hangs", "landfall": {"patience_seconds": 1,
+                                      "retry": {"process": {"attempt_seconds": 1}}}})"),
+                  {}, -1);
+  process.send(record);
+  process.send(state);
+  process.end_input();
+  EXPECT_EQ(process.exit_code(), 1) << process.err;
+  EXPECT_EQ(process.messages("STATE").size(), 0U);
+  ASSERT_EQ(process.messages("TRACE").size(), 1U) << process.out;
+  auto const all = text_of(process.messages("TRACE")[0], "internal_message");
+  EXPECT_NE(all.find("process records of stream users still running after 2"), std::string::npos) << all;
+  EXPECT_NE(all.find("still running after the last deadline: process records of stream users"), std::string::npos)
+      << all;
+}
+
+TEST_F(RunConnector, BadRecordsGoToTheRejectFile) {
+  for (auto const& how : {"names_bad_records", "finds_bad_records"}) {
+    SCOPED_TRACE(how);
+    auto arguments = write_arguments(fmt::format(R"({{"load": "{}"}})", how));
+    auto const path = file("");
+    arguments.insert(arguments.end(), {"--reject-file", path});
+    Process process(arguments, {"LANDFALL_REJECT_FILE=/nowhere/else"}, -1);
+    for (auto const& data : {R"({"id":1})", R"({"id":2, "x":"bad"})", R"({"id":3})", R"({"id":4})"}) {
+      process.send(record_of("users", data));
+    }
+    process.send(state);
+    process.end_input();
+    EXPECT_EQ(process.exit_code(), 0) << process.out << process.err;
+    EXPECT_EQ(process.messages("STATE").size(), 1U);
+    EXPECT_NE(process.out.find("3 committed, 1 rejected, complete"), std::string::npos) << process.out;
+    EXPECT_NE(process.out.find("1 rejected records are in " + path), std::string::npos) << process.out;
+    auto const reason = std::string_view(how) == "names_bad_records" ? "it is bad" : "some record is bad";
+    EXPECT_EQ(content(path), fmt::format(R"({{"stream":"users","namespace":null,"record":1,"reason":"{}",)"
+                                         R"("emitted_at":1700000000000,"data":{{"id":2, "x":"bad"}}}})"
+                                         "\n",
+                                         reason));
+  }
+}
+
+TEST_F(RunConnector, ABadRecordWithoutARejectFileFailsItsStream) {
+  Process process(write_arguments(R"({"load": "names_bad_records"})", two_streams), {}, -1);
+  process.send(record_of("orders", "{}"));
+  process.send(record_of("users", R"({"x":"bad"})"));
+  process.send(state);
+  process.end_input();
+  EXPECT_EQ(process.exit_code(), 1) << process.err;
+  EXPECT_EQ(process.messages("STATE").size(), 0U);
+  ASSERT_EQ(process.messages("TRACE").size(), 1U) << process.out;
+  EXPECT_NE(text_of(process.messages("TRACE")[0], "message").find("--reject-file"), std::string::npos);
+  EXPECT_NE(process.out.find("stream users: 1 records read"), std::string::npos);
+  EXPECT_NE(process.out.find("0 committed, 1 failed, failed: "), std::string::npos) << process.out;
+  EXPECT_NE(process.out.find("1 committed, complete"), std::string::npos) << process.out;
+}
+
+TEST_F(RunConnector, AReaderThatTakesNothingIsGivenUp) {
+  Process process(write_arguments(R"({"landfall": {"answer_seconds": 1, "patience_seconds": 1}})"), {}, -1);
+  std::string states;
+  while (states.size() < 300'000) states += state;  // more than a pipe holds
+  process.send_all(states);
+  process.end_input();
+  EXPECT_EQ(process.exit_code_unread(), 1) << process.err;
 }
 
 TEST_F(RunConnector, AReaderThatLeavesIsAFailure) {

@@ -50,6 +50,20 @@ TEST_F(RunReport, NamesTheStreamThatFailedAndWhy) {
   EXPECT_EQ(lines[3].rfind("sync failed after 2.0 s: 1,244 records", 0), 0U) << lines[3];
 }
 
+TEST_F(RunReport, CountsWhatWasRejectedAndWhatFailed) {
+  report_.totals.streams[0].records_rejected = 1'000;
+  report_.totals.streams[0].records_failed = 34;
+  auto const lines = format_run_report(report_, "/data/rejected.jsonl");
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[0],
+            "stream public.users: 1,234 records read (5.6 MB), 1,234 committed, 1,000 rejected, 34 failed, complete");
+  EXPECT_EQ(lines[1], "1,000 rejected records are in /data/rejected.jsonl");
+}
+
+TEST_F(RunReport, DoesNotNameAnUnusedRejectFile) {
+  EXPECT_EQ(format_run_report(report_, "/data/rejected.jsonl"), format_run_report(report_));
+}
+
 TEST_F(RunReport, TasksThatStillRunAreAFailure) {
   report_.unjoined_tasks.push_back("process-records");
   EXPECT_EQ(format_run_report(report_).back().rfind("sync failed", 0), 0U);

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <landfall/runtime/error.hpp>
@@ -13,16 +14,23 @@ namespace {
 
 class SyncSettings : public testing::Test {
  protected:
+  std::optional<std::string> variable(char const* name) const {
+    auto const found = variables_.find(name);
+    return found == variables_.end() ? std::nullopt : std::optional<std::string>(found->second);
+  }
+
   SyncOptions options(std::string_view configuration = "{}") {
-    return sync_options(Configuration::parse(configuration), [this](char const* name) {
-      auto const found = variables_.find(name);
-      return found == variables_.end() ? std::nullopt : std::optional<std::string>(found->second);
-    });
+    return sync_options(Configuration::parse(configuration), [this](char const* name) { return variable(name); });
+  }
+
+  std::string reject_file(std::string_view configuration = "{}") {
+    return reject_file_path(Configuration::parse(configuration), [this](char const* name) { return variable(name); });
   }
 
   std::string refusal(std::string_view configuration = "{}") {
     try {
       options(configuration);
+      reject_file(configuration);
       return "accepted";
     } catch (Error const& error) {
       EXPECT_EQ(error.error_class(), ErrorClass::config);
@@ -61,6 +69,97 @@ TEST_F(SyncSettings, TheEnvironmentWins) {
 TEST_F(SyncSettings, ASmallBudgetHasSmallBlocks) {
   variables_ = {{"LANDFALL_MEMORY_BYTES", "4194304"}};
   EXPECT_LE(options().block_bytes * 8, options().memory_budget_bytes);
+}
+
+TEST_F(SyncSettings, WhatAFailureAndAStopMean) {
+  auto const set = options(R"({"landfall": {"on_stream_failure": "fail_fast", "on_stop": "cancel", "stop_seconds": 5,
+                               "patience_seconds": 7, "answer_seconds": 8}})");
+  EXPECT_EQ(set.launcher.on_stream_failure, OnStreamFailure::fail_fast);
+  EXPECT_EQ(set.launcher.on_stop, OnStop::cancel);
+  EXPECT_EQ(set.launcher.stop_deadline, std::chrono::seconds(5));
+  EXPECT_EQ(set.patience, std::chrono::seconds(7));
+  EXPECT_EQ(set.answer_deadline, std::chrono::seconds(8));
+
+  variables_ = {{"LANDFALL_ON_STREAM_FAILURE", "isolate"},
+                {"LANDFALL_ON_STOP", "finish"},
+                {"LANDFALL_STOP_SECONDS", "1"},
+                {"LANDFALL_PATIENCE_SECONDS", "2"}};
+  auto const overridden = options(R"({"landfall": {"on_stream_failure": "fail_fast", "on_stop": "cancel"}})");
+  EXPECT_EQ(overridden.launcher.on_stream_failure, OnStreamFailure::isolate);
+  EXPECT_EQ(overridden.launcher.on_stop, OnStop::finish);
+  EXPECT_EQ(overridden.launcher.stop_deadline, std::chrono::seconds(1));
+  EXPECT_EQ(overridden.patience, std::chrono::seconds(2));
+}
+
+TEST_F(SyncSettings, TheRejectFile) {
+  EXPECT_EQ(reject_file(), "");
+  EXPECT_EQ(reject_file(R"({"landfall": {"reject_file": "a.jsonl"}})"), "a.jsonl");
+  variables_ = {{"LANDFALL_REJECT_FILE", "b.jsonl"}};
+  EXPECT_EQ(reject_file(R"({"landfall": {"reject_file": "a.jsonl"}})"), "b.jsonl");
+}
+
+TEST_F(SyncSettings, RetriesOfAPhase) {
+  auto const set = options(R"({"landfall": {"retry": {"process": {"attempts": 7, "system_attempts": 2,
+      "attempt_seconds": 3, "total_seconds": 60, "first_delay_ms": 10, "longest_delay_ms": 500}}}})");
+  auto const& policy = set.retry[Phase::process];
+  EXPECT_EQ(policy.attempts, 7U);
+  EXPECT_EQ(policy.system_attempts, 2U);
+  EXPECT_EQ(policy.attempt_deadline, std::chrono::seconds(3));
+  EXPECT_EQ(policy.total_deadline, std::chrono::seconds(60));
+  EXPECT_EQ(policy.first_delay, std::chrono::milliseconds(10));
+  EXPECT_EQ(policy.longest_delay, std::chrono::milliseconds(500));
+  EXPECT_EQ(set.retry[Phase::close].attempts, RetryPolicies()[Phase::close].attempts) << "the others are as they were";
+}
+
+TEST_F(SyncSettings, WhatIsNotGivenFollowsWhatIs) {
+  RetryPolicy const plain = RetryPolicies()[Phase::setup];
+  auto const setup = [this](std::string_view members) {
+    return options(fmt::format(R"({{"landfall": {{"retry": {{"setup": {{{}}}}}}}}})", members)).retry[Phase::setup];
+  };
+  EXPECT_EQ(setup(R"("attempt_seconds": 90000)").total_deadline, std::chrono::seconds(90'000));
+  EXPECT_EQ(setup(R"("attempt_seconds": 5)").total_deadline, plain.total_deadline);
+  EXPECT_EQ(setup(R"("total_seconds": 5)").attempt_deadline, std::chrono::seconds(5));
+  EXPECT_EQ(setup(R"("attempts": 1)").system_attempts, 1U);
+  EXPECT_EQ(setup(R"("system_attempts": 9)").attempts, 9U);
+  EXPECT_EQ(setup(R"("first_delay_ms": 60000)").longest_delay, std::chrono::seconds(60));
+  EXPECT_EQ(setup(R"("longest_delay_ms": 5)").first_delay, std::chrono::milliseconds(5));
+}
+
+TEST_F(SyncSettings, TheErrorNamesTheMemberAndWhatItMayBe) {
+  struct Row {
+    char const* name;
+    char const* configuration;
+    char const* message;
+  };
+  for (Row const& row :
+       {Row{"a misspelt setting", R"({"landfall": {"batch_byte": 5}})",
+            "landfall.batch_byte is no setting; landfall may hold memory_bytes, batch_bytes, "},
+        Row{"a misspelt phase", R"({"landfall": {"retry": {"load": {}}}})",
+            "landfall.retry.load is no setting; landfall.retry may hold check, setup, open, process, close, teardown"},
+        Row{"a misspelt member of a phase", R"({"landfall": {"retry": {"open": {"seconds": 1}}}})",
+            "landfall.retry.open.seconds is no setting; landfall.retry.open may hold attempts, "},
+        Row{"a word that means nothing", R"({"landfall": {"on_stop": "wait"}})",
+            R"(landfall.on_stop must be "finish" or "cancel")"},
+        Row{"no word", R"({"landfall": {"on_stream_failure": true}})",
+            "configuration: landfall.on_stream_failure must be a string, but is a boolean"},
+        Row{"no attempt", R"({"landfall": {"retry": {"check": {"attempts": 0}}}})",
+            "landfall.retry.check.attempts must be from 1 to 1000"},
+        Row{"no whole number", R"({"landfall": {"retry": {"check": {"attempt_seconds": 1.5}}}})",
+            "configuration: landfall.retry.check.attempt_seconds must be an integer"},
+        Row{"no object", R"({"landfall": {"retry": {"check": 3}}})",
+            "configuration: landfall.retry.check must be an object, but is a number"},
+        Row{"an attempt longer than all", R"({"landfall": {"retry": {"open": {"attempt_seconds": 9,
+            "total_seconds": 8}}}})",
+            "landfall.retry.open.attempt_seconds must not be more than landfall.retry.open.total_seconds"},
+        Row{"no patience", R"({"landfall": {"patience_seconds": 0}})",
+            "landfall.patience_seconds must be from 1 to 86400"},
+        Row{"no file name", R"({"landfall": {"reject_file": 5}})",
+            "configuration: landfall.reject_file must be a string, but is a number"}}) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(refusal(row.configuration).rfind(row.message, 0), 0U) << refusal(row.configuration);
+  }
+  variables_ = {{"LANDFALL_ON_STOP", "later"}};
+  EXPECT_EQ(refusal(), R"(LANDFALL_ON_STOP must be "finish" or "cancel")");
 }
 
 TEST_F(SyncSettings, NonsenseIsRefusedByName) {

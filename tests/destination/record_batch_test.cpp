@@ -187,5 +187,60 @@ TEST(RecordBatch, ABatchThatWasMovedFromIsEmptyAndKnowsItsStream) {
   EXPECT_EQ(batch.id(), BatchId(7));
 }
 
+/// Records 10 to 15, in two runs.
+RecordBatch six_records() {
+  RecordBatch batch(users(), BatchId(7));
+  batch.append(run_of(0, 4, 10));
+  batch.append(run_of(4, 6, 14));
+  return batch;
+}
+
+TEST(RecordBatch, WithoutAnySubsetTheRestIsThereInOrder) {
+  RecordBatch const batch = six_records();
+  for (unsigned subset = 0; subset < (1U << text_count); ++subset) {
+    SCOPED_TRACE(subset);
+    std::vector<RecordNumber> numbers;
+    std::vector<std::string> expected;
+    std::vector<RecordNumber> expected_numbers;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = text_count; i-- > 0;) {
+      if ((subset >> i) & 1U) numbers.push_back(10 + i);
+    }
+    for (std::size_t i = 0; i < text_count; ++i) {
+      if ((subset >> i) & 1U) continue;
+      expected.emplace_back(texts[i]);
+      expected_numbers.push_back(10 + i);
+      bytes += texts[i].size();
+    }
+    RecordBatch const rest = batch.without(numbers);
+    EXPECT_EQ(data_of(rest), expected);
+    std::vector<RecordNumber> rest_numbers;
+    for (Record const record : rest) rest_numbers.push_back(record.number());
+    EXPECT_EQ(rest_numbers, expected_numbers);
+    EXPECT_EQ(rest.size(), expected.size());
+    EXPECT_EQ(rest.bytes(), bytes);
+    EXPECT_EQ(rest.id(), batch.id());
+    if (expected.empty()) continue;
+    EXPECT_EQ(rest.first_number(), expected_numbers.front());
+    EXPECT_EQ(rest.end_number(), expected_numbers.back() + 1);
+  }
+  EXPECT_EQ(batch.without({3, 99}).size(), text_count) << "numbers it does not hold change nothing";
+}
+
+TEST(RecordBatch, HalvesAreAllOfItWithIdsOfTheirOwn) {
+  for (RecordBatch const& batch : {six_records(), six_records().without({11, 14}), six_records().without({10})}) {
+    auto const [first, second] = batch.halves();
+    EXPECT_EQ(first.size(), batch.size() / 2);
+    std::vector<std::string> both = data_of(first);
+    for (std::string& data : data_of(second)) both.push_back(std::move(data));
+    EXPECT_EQ(both, data_of(batch));
+    EXPECT_EQ(first.bytes() + second.bytes(), batch.bytes());
+    EXPECT_LT(first.end_number(), second.end_number());
+    EXPECT_EQ(to_string(first.id()), "7.1");
+    EXPECT_EQ(to_string(second.id()), "7.2");
+    EXPECT_EQ(to_string(second.halves().first.id()), "7.5");
+  }
+}
+
 }  // namespace
 }  // namespace landfall

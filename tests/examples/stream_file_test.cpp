@@ -338,7 +338,7 @@ TEST_F(StreamFileTest, AFailedWriteLeavesNoHalfBatch) {
     file.blocking_write(big, Milliseconds());
     ADD_FAILURE() << "the disk was full";
   } catch (landfall::Error const& error) {
-    EXPECT_EQ(error.error_class(), landfall::ErrorClass::transient);
+    EXPECT_EQ(error.error_class(), landfall::ErrorClass::config);
     EXPECT_NE(std::string(error.what()).find(path().string()), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("File too large"), std::string::npos);
   }

@@ -48,8 +48,13 @@ TEST(Decisions, AStreamIsFailedOnlyWhenNothingOfItRuns) {
 }
 
 TEST(Decisions, AnErrorAnywhereMakesTheEndingABadOne) {
-  EXPECT_EQ(choose_ending(false), Ending::teardown);
-  EXPECT_EQ(choose_ending(true), Ending::fail_sync);
+  EXPECT_EQ(choose_ending(false, false), Ending::teardown);
+  EXPECT_EQ(choose_ending(true, false), Ending::fail_sync);
+}
+
+TEST(Decisions, NothingIsAskedOfAConnectorWhoseCallStillRuns) {
+  EXPECT_EQ(choose_ending(false, true), Ending::none);
+  EXPECT_EQ(choose_ending(true, true), Ending::none);
 }
 
 }  // namespace

@@ -164,7 +164,7 @@ class LauncherTest : public ::testing::Test {
     parts.heartbeat = plain<HeartbeatTaskFactory>("heartbeat");
     parts.stats_emitter = plain<StatsEmitterTaskFactory>("stats");
     if (change) change(parts);
-    launcher.emplace(simulation.get_executor(), std::move(parts));
+    launcher.emplace(simulation.get_executor(), simulation, std::move(parts));
     // As the real task: waits for the end of its queue, then reports.
     if (!bodies.contains("checkpoints")) {
       when_run("checkpoints", [this]() -> awaitable<void> {

@@ -612,10 +612,152 @@ TEST_F(FailureTest, AStopThatComesWhenEverythingIsDoneChangesNothing) {
   input_ends();
   EXPECT_EQ(times("teardown"), 1);
   launcher->request_stop(transient_error("stopped by SIGTERM"));
-  simulation.run();
+  simulation.run_for(std::chrono::seconds(19));
   report(launcher->handle_teardown_complete());
   ASSERT_TRUE(outcome.has_value());
   EXPECT_TRUE(outcome->succeeded());
+}
+
+TEST_F(FailureTest, AnEndingThatOutlastsTheStopDeadlineIsHurriedAndFails) {
+  load();
+  complete_orders();
+  end_of_stream("users", 0);
+  closed("users");
+  input_ends();
+  launcher->request_stop(transient_error("stopped by SIGTERM"));
+  simulation.run_for(std::chrono::seconds(20));
+  EXPECT_TRUE(scope.is_hurried());
+  report(launcher->handle_teardown_complete());
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_STREQ(outcome->error.value().what(), "the sync had not ended 20 s after it was stopped");
+}
+
+TEST_F(FailureTest, AStopThatIsNotObeyedInTimeFailsTheStreams) {
+  load();
+  launcher->request_stop(transient_error("stopped by SIGTERM"));
+  simulation.run_for(std::chrono::seconds(19));
+  EXPECT_EQ(times_starting_with("fail_stream"), 0);
+  EXPECT_FALSE(scope.is_hurried());
+  simulation.run_for(std::chrono::seconds(1));
+  EXPECT_TRUE(scope.is_hurried());
+  EXPECT_GT(times_starting_with("fail_stream"), 0);
+  failed("users");
+  failed("orders");
+  EXPECT_EQ(times("fail_sync"), 1);
+  report(launcher->handle_teardown_complete(false));
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_STREQ(outcome->error.value().what(), "stopped by SIGTERM");
+}
+
+TEST_F(FailureTest, AStopMayCancelAtOnce) {
+  make({"users", "orders"}, [](LauncherParts& parts) { parts.configuration.on_stop = OnStop::cancel; });
+  start();
+  setup_done();
+  opened("users");
+  opened("orders");
+  launcher->request_stop(transient_error("stopped by SIGTERM"));
+  launcher->request_stop(transient_error("stopped again"));
+  simulation.run_for(std::chrono::seconds(0));
+  EXPECT_TRUE(scope.is_hurried());
+  EXPECT_EQ(times("fail_stream users close"), 1);
+  EXPECT_EQ(times("fail_stream orders close"), 1);
+  EXPECT_STREQ(failures.at(0).what(), "stopped by SIGTERM");
+}
+
+TEST_F(FailureTest, NothingIsAskedBesideACallThatStillRuns) {
+  load();
+  Error stuck = unknown_outcome_error("process records still running after 95 s");
+  stuck.set_call_still_runs();
+  when_run("process_records users 7", [stuck]() -> awaitable<void> {
+    throw stuck;
+    co_return;
+  });
+  records("users", 7, 0, 3);
+  EXPECT_EQ(times("fail_stream users close"), 0);
+  EXPECT_EQ(times("fail_stream users -"), 1);
+  failed("users");
+  complete_orders();
+  input_ends();
+  EXPECT_EQ(times("fail_sync") + times("teardown"), 0);
+  ASSERT_TRUE(outcome.has_value()) << "the sync ends all the same";
+  EXPECT_FALSE(outcome->succeeded());
+}
+
+TEST_F(FailureTest, AHeartbeatThatThrowsFailsEveryStreamInOrder) {
+  when_run("heartbeat", []() -> awaitable<void> {
+    throw system_error("broken");
+    co_return;
+  });
+  load();
+  EXPECT_EQ(times_starting_with("fail_stream users"), 1);
+  EXPECT_EQ(times_starting_with("fail_stream orders"), 1);
+  failed("users");
+  failed("orders");
+  EXPECT_EQ(times("fail_sync"), 1);
+  report(launcher->handle_teardown_complete(false));
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_STREQ(outcome->error.value().what(), "heartbeat: broken");
+}
+
+TEST_F(FailureTest, AFailingStreamAcknowledgesNothingMore) {
+  load();
+  records("users", 7, 0, 4);
+  batch_is(BatchState::persisted, "users", 7, 0, 2);
+  throws("users");
+  batch_is(BatchState::complete, "users", 7, 0, 4);  // was on its way
+  EXPECT_TRUE(sync->stream_manager(stream("users")).is_safe_until(2));
+  EXPECT_FALSE(sync->stream_manager(stream("users")).is_safe_until(3));
+}
+
+TEST_F(FailureTest, ACallThatStillRunsEndsTheReading) {  // it may hold memory for good
+  load();
+  Error stuck = unknown_outcome_error("process records still running after 95 s");
+  stuck.set_call_still_runs();
+  report(launcher->handle_exception(FailureLevel::stream, stream("users"), stuck));
+  EXPECT_FALSE(sync->input_consumed());
+  report(launcher->handle_open_failure(stream("users"), stuck));
+  EXPECT_TRUE(sync->input_consumed());
+}
+
+TEST_F(FailureTest, AReaderThatDoesNotReactToItsCancellationIsNotWaitedForForEver) {
+  MessageQueue<int> never{1};
+  when_run("input", [&never]() -> awaitable<void> {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    (void)co_await never.pop();
+  });
+  load();
+  launcher->request_stop(transient_error("stopped by SIGTERM"));
+  simulation.run_for(std::chrono::seconds(19));
+  EXPECT_FALSE(sync->input_consumed());
+  simulation.run_for(std::chrono::seconds(1));
+  EXPECT_TRUE(sync->input_consumed());
+  failed("users");
+  failed("orders");
+  EXPECT_EQ(times("fail_sync"), 1);
+  report(launcher->handle_teardown_complete(false));
+  simulation.run_for(std::chrono::seconds(120));
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(launcher->unjoined_tasks(), std::vector<std::string>{"input"});
+  never.close();
+  simulation.run();
+}
+
+TEST_F(FailureTest, WhenEveryStreamHasFailedNothingMoreIsRead) {
+  load();
+  throws("users");
+  EXPECT_FALSE(sync->input_consumed());
+  throws("orders");
+  EXPECT_TRUE(sync->input_consumed());
+}
+
+TEST_F(FailureTest, RejectedRecordsMayBeTheLastOnesOfAStream) {
+  load();
+  complete_orders();
+  records("users", 7, 0, 2, true);
+  batch_is(BatchState::complete, "users", 7, 0, 1);
+  EXPECT_EQ(times("close users"), 0);
+  report(launcher->handle_records_rejected(stream("users"), {1}));
+  EXPECT_EQ(times("close users"), 1);
 }
 
 TEST_F(FailureTest, AFailedStreamIsNotOpenedAnyMore) {

@@ -1,5 +1,6 @@
 #include "pipeline/step_pipeline.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -35,6 +36,20 @@ class ScriptedStep final : public LoadStep {
   Answer answer_;
 };
 
+/// A step that never answers.
+class HangingStep final : public LoadStep {
+ public:
+  explicit HangingStep(Clock& clock) : clock_(clock) {}
+  std::string name() const override { return "hanging"; }
+  awaitable<Batch> process(StepInput&, std::size_t) override {
+    co_await clock_.sleep_for(std::chrono::hours(1000));
+    co_return Batch::complete();
+  }
+
+ private:
+  Clock& clock_;
+};
+
 class StepPipelineTest : public LauncherTest {
  protected:
   static ScriptedStep::Answer answers(BatchState state) {
@@ -61,14 +76,14 @@ class StepPipelineTest : public LauncherTest {
       for (;;) {
         std::optional<BatchEnvelope> envelope = co_await updates.pop();
         if (!envelope) co_return;
-        reported.push_back(fmt::format("{} {}", envelope->id.value, to_string(envelope->batch.state())));
+        reported.push_back(fmt::format("{} {}", to_string(envelope->id), to_string(envelope->batch.state())));
         EXPECT_FALSE(envelope->batch.payload().has_value());
         EXPECT_EQ(envelope->route, BatchRoute::pipeline);
         co_await launcher->handle_new_batch(std::move(*envelope));
       }
     });
     make(names, [this](LauncherParts& parts) {
-      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), updates);
+      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), updates, phases, rejector);
     });
     start();
     setup_done();
@@ -77,6 +92,17 @@ class StepPipelineTest : public LauncherTest {
 
   std::vector<std::unique_ptr<LoadStep>> steps;
   BatchUpdateQueue updates{UINT64_MAX};
+  struct Rejects final : RejectSink {
+    awaitable<void> write(RecordBatch const&, std::vector<RejectedRecord> const& rejected) override {
+      for (RejectedRecord const& record : rejected)
+        written.push_back(fmt::format("{} {}", record.number, record.reason));
+      co_return;
+    }
+    std::vector<std::string> written;
+  };
+  Rejects rejects;
+  PhaseRunner phases{scope, simulation, RetryPolicies(), std::chrono::seconds(30), 1};
+  Rejector rejector{phases, &rejects};
   std::vector<std::string> log;
   std::vector<std::string> reported;
 };
@@ -122,7 +148,7 @@ TEST_F(StepPipelineTest, ABatchThatIsCompleteEarlyGoesNoFurther) {
 
 TEST_F(StepPipelineTest, WhatAStepThrowsFailsTheStreamAndTheWorkerGoesOn) {
   step("upload", [](StepInput& input) {
-    if (input.records.id().value == 1) throw transient_error("no room");
+    if (input.records.id().value == 1) throw config_error("no room");
     return Batch::complete();
   });
   start_with({"users", "orders"});
@@ -132,7 +158,126 @@ TEST_F(StepPipelineTest, WhatAStepThrowsFailsTheStreamAndTheWorkerGoesOn) {
   EXPECT_EQ(times("close orders"), 1);
   ASSERT_EQ(failures.size(), 1U);
   EXPECT_STREQ(failures[0].what(), "step upload, batch 1, records 0 to 2: no room");
-  EXPECT_EQ(failures[0].error_class(), ErrorClass::transient);
+  EXPECT_EQ(failures[0].error_class(), ErrorClass::config);
+}
+
+TEST_F(StepPipelineTest, AStepThatFailsForAWhileIsGivenTheSameBatchAgain) {
+  int calls = 0;
+  step("upload", [&calls](StepInput& input) {
+    EXPECT_EQ(input.records.size(), 3U);
+    input.records.clear();  // as a step may do before it fails
+    if (++calls < 3) throw transient_error("no room");
+    return Batch::complete();
+  });
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(times("close users"), 1);
+  EXPECT_EQ(times_starting_with("fail_stream"), 0);
+}
+
+TEST_F(StepPipelineTest, AStepWithoutAnAnswerFailsItsStreamAtTheDeadline) {
+  step("prepare", answers(BatchState::staged));
+  steps.push_back(std::make_unique<HangingStep>(simulation));
+  start_with({"users", "orders"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(times_starting_with("fail_stream users"), 1);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].error_class(), ErrorClass::unknown_outcome);
+  EXPECT_EQ(simulation.now().time_since_epoch(), std::chrono::hours(1));
+}
+
+TEST_F(StepPipelineTest, RejectedRecordsAreLeftOutAndTheRestGoesOn) {
+  step("upload", [](StepInput& input) {
+    if (input.records.size() == 3) throw RejectedRecords("bad", {RejectedRecord(1, "too long")});
+    EXPECT_EQ(input.records.size(), 2U);
+    return Batch::complete();
+  });
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(rejects.written, std::vector<std::string>{"1 too long"});
+  EXPECT_EQ(reported, std::vector<std::string>{"1 complete"});
+  EXPECT_EQ(times("close users"), 1);
+  EXPECT_EQ(sync->stream_manager(stream("users")).ledger().rejected_count(), 1U);
+}
+
+TEST_F(StepPipelineTest, ABatchIsHalvedUntilTheBadRecordStandsAlone) {
+  step("prepare", answers(BatchState::staged));
+  step("upload", [](StepInput& input) {
+    for (Record const record : input.records) {
+      if (record.number() == 5) throw RejectedRecords("constraint");
+    }
+    return Batch::complete();
+  });
+  start_with({"users"});
+  records("users", 1, 0, 8, true);
+  EXPECT_EQ(rejects.written, std::vector<std::string>{"5 constraint"});
+  EXPECT_EQ(log.front(), "prepare 1 worker 0");
+  EXPECT_EQ(std::count(log.begin(), log.end(), "prepare 1 worker 0"), 7) << "the parts go through every step";
+  std::erase_if(reported, [](std::string const& report) { return report.ends_with("staged"); });
+  std::sort(reported.begin(), reported.end());
+  EXPECT_EQ(reported, (std::vector<std::string>{"1.1 complete", "1.11 complete", "1.6 complete"}));
+  EXPECT_EQ(times("close users"), 1);
+}
+
+TEST_F(StepPipelineTest, ABatchOfBadRecordsOnlyIsAccountedFor) {
+  step("upload", [](StepInput&) -> Batch { throw RejectedRecords("all bad"); });
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(rejects.written.size(), 3U);
+  EXPECT_EQ(times("close users"), 1);
+}
+
+TEST_F(StepPipelineTest, RecordsThatAnEarlierStepLetGoCannotBeRejected) {
+  step("prepare", [](StepInput& input) {
+    input.records.clear();
+    return Batch::staged();
+  });
+  step("upload", [](StepInput&) -> Batch { throw RejectedRecords("bad"); });
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].message(), "the step rejected records, but an earlier one had let them go");
+}
+
+TEST_F(StepPipelineTest, ARejectedRecordGoesNoFurther) {
+  step("prepare", [](StepInput&) { return Batch::staged().rejecting({RejectedRecord(1, "too long")}); });
+  step("upload", [](StepInput& input) {
+    EXPECT_EQ(input.records.size(), 2U);
+    return Batch::complete();
+  });
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  EXPECT_EQ(rejects.written, std::vector<std::string>{"1 too long"});
+  EXPECT_EQ(times("close users"), 1);
+}
+
+TEST_F(StepPipelineTest, ARecordThatIsPersistedCannotBeRejectedAnyMore) {
+  step("prepare", answers(BatchState::persisted));
+  step("upload", [](StepInput&) { return Batch::complete().rejecting({RejectedRecord(1, "too long")}); });
+  start_with({"users"});
+  records("users", 1, 0, 3, true);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].message(), "record 1 of stream users was rejected after it was reported as persisted");
+}
+
+TEST_F(StepPipelineTest, WhatWaitsOfAFailedStreamIsGivenToNoStep) {
+  int calls = 0;
+  step("upload", [&calls](StepInput& input) {
+    if (input.records.stream().descriptor.name == "users" && ++calls == 1) throw config_error("no such table");
+    return Batch::complete();
+  });
+  start_with({"users", "orders"});
+  for (std::uint64_t id = 1; id < 9; ++id) {
+    asio::co_spawn(asio::make_strand(simulation.get_executor()),
+                   launcher->handle_new_spilled_file(stream("users"), SpilledFile(batch("users", id, id - 1, id))),
+                   [](std::exception_ptr failure) { EXPECT_FALSE(failure); });
+  }
+  simulation.run();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(times_starting_with("fail_stream users"), 1) << "nothing of it is on its way any more";
+  records("orders", 20, 0, 1, true);
+  EXPECT_EQ(times("close orders"), 1);
 }
 
 TEST_F(StepPipelineTest, TheLastStepMustAnswerComplete) {
@@ -191,9 +336,9 @@ TEST_F(StepPipelineTest, EveryWorkerKeepsTheOrderOfItsPartition) {
 }
 
 TEST_F(StepPipelineTest, WithoutStepsOrWorkersItCannotBeMade) {
-  EXPECT_THROW(StepPipeline({}, updates), Error);
+  EXPECT_THROW(StepPipeline({}, updates, phases, rejector), Error);
   step("idle", answers(BatchState::complete)).worker_count = 0;
-  EXPECT_THROW(StepPipeline(std::move(steps), updates), Error);
+  EXPECT_THROW(StepPipeline(std::move(steps), updates, phases, rejector), Error);
 }
 
 }  // namespace

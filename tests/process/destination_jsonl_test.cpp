@@ -1,207 +1,25 @@
+#include "destination_jsonl.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
-#include <optional>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include "process.hpp"
 
 namespace {
 
-namespace fs = std::filesystem;
-namespace json = boost::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// One stream of a catalog; ids only when a generation is given.
-struct Stream {
-  Stream(std::string stream_name, std::optional<std::string> stream_namespace = std::nullopt)
-      : name(std::move(stream_name)), name_space(std::move(stream_namespace)) {}
-
-  Stream& mode(std::string destination_mode) {
-    destination_sync_mode = std::move(destination_mode);
-    return *this;
-  }
-  Stream& generations(int id, int minimum) {
-    generation = id;
-    minimum_generation = minimum;
-    return *this;
-  }
-
-  json::object descriptor() const {
-    json::object descriptor{{"name", name}};
-    if (name_space) descriptor["namespace"] = *name_space;
-    return descriptor;
-  }
-
-  json::object configured() const {
-    auto stream = descriptor();
-    stream["json_schema"] = {{"type", "object"}};
-    stream["supported_sync_modes"] = json::array{"full_refresh", "incremental"};
-    json::object configured{
-        {"stream", stream}, {"sync_mode", "incremental"}, {"destination_sync_mode", destination_sync_mode}};
-    if (generation) {
-      configured["generation_id"] = *generation;
-      configured["minimum_generation_id"] = *minimum_generation;
-      configured["sync_id"] = 1;
-    }
-    return configured;
-  }
-
-  std::string name;
-  std::optional<std::string> name_space;
-  std::string destination_sync_mode = "append";
-  std::optional<int> generation, minimum_generation;
-};
-
-std::string record(Stream const& stream, std::string const& data) {
-  json::object head{{"stream", stream.name}, {"emitted_at", 1'700'000'000'000}};
-  if (stream.name_space) head["namespace"] = *stream.name_space;
-  auto text = json::serialize(head);
-  text.pop_back();
-  return R"({"type":"RECORD","record":)" + text + R"(,"data":)" + data + "}}\n";
-}
-
-std::string row(int id) { return "{\"id\": " + std::to_string(id) + "}"; }
-
-std::string records(Stream const& stream, int first, int count) {
-  std::string lines;
-  for (int id = first; id < first + count; ++id) lines += record(stream, row(id));
-  return lines;
-}
-
-std::vector<std::string> rows(int first, int count) {
-  std::vector<std::string> rows;
-  for (int id = first; id < first + count; ++id) rows.push_back(row(id));
-  return rows;
-}
-
-std::string state(Stream const& stream, int id) {
-  json::object const message{{"type", "STATE"},
-                             {"state",
-                              {{"type", "STREAM"},
-                               {"stream", {{"stream_descriptor", stream.descriptor()}, {"stream_state", {{"at", id}}}}},
-                               {"id", id}}}};
-  return json::serialize(message) + "\n";
-}
-
-std::string status(Stream const& stream, std::string const& status = "COMPLETE") {
-  json::object const message{{"type", "TRACE"},
-                             {"trace",
-                              {{"type", "STREAM_STATUS"},
-                               {"emitted_at", 1},
-                               {"stream_status", {{"stream_descriptor", stream.descriptor()}, {"status", status}}}}}};
-  return json::serialize(message) + "\n";
-}
-
-/// How a run ended: what it printed, by kind.
-struct Result {
-  int exit_code = 0;
-  std::vector<int> state_ids;         ///< in order
-  std::vector<json::object> states;   ///< in order
-  std::vector<std::string> failures;  ///< messages of TRACE ERROR
-  std::vector<std::string> others;
-
-  void add(std::string const& line) {
-    auto const message = json::parse(line).as_object();  // throws, when stdout holds anything else
-    auto const type = std::string(message.at("type").as_string());
-    if (type == "STATE") {
-      states.push_back(message.at("state").as_object());
-      state_ids.push_back(states.back().at("id").to_number<int>());
-    } else if (type == "TRACE") {
-      failures.emplace_back(message.at("trace").at("error").at("message").as_string());
-    } else {
-      others.push_back(line);
-    }
-  }
-
-  std::string failure() const { return failures.empty() ? "" : failures.front(); }
-};
-
-class DestinationJsonl : public ::testing::Test {
+/// Broken input, behind good one.
+class BadInput : public DestinationJsonl {
  protected:
-  DestinationJsonl() {
-    static int number = 0;
-    folder_ = fs::path(::testing::TempDir()) /
-              ("jsonl_process_" + std::to_string(::getpid()) + "_" + std::to_string(++number));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    write_file("config.json", json::serialize(json::object{{"destination_path", data().string()},
-                                                           {"format", "data"},
-                                                           {"landfall", {{"checkpoint_seconds", 1}}}}));
-  }
-  ~DestinationJsonl() override {
-    if (HasFailure()) std::fprintf(stderr, "%s\n", read_file(folder_ / "stderr").c_str());
-    fs::remove_all(folder_);
-  }
-
-  fs::path data() const { return folder_ / "data"; }
-
-  void write_file(std::string const& name, std::string const& text) { std::ofstream(folder_ / name) << text; }
-
-  static std::string read_file(fs::path const& path) {
-    std::ifstream file(path);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }
-
-  void catalog(std::vector<Stream> const& streams) {
-    json::array configured;
-    for (auto const& stream : streams) configured.push_back(stream.configured());
-    write_file("catalog.json", json::serialize(json::object{{"streams", configured}}));
-  }
-
-  std::unique_ptr<Process> start(std::string const& input_file = "") {
-    return std::make_unique<Process>(
-        std::vector<std::string>{DESTINATION_JSONL, "write", "--config", folder_ / "config.json", "--catalog",
-                                 folder_ / "catalog.json"},
-        folder_ / "stderr", input_file);
-  }
-
-  Result finish(Process& process, Result result = Result()) {
-    process.close_stdin();
-    for (auto const& line : process.read_lines()) result.add(line);
-    result.exit_code = process.wait();
-    return result;
-  }
-
-  Result run(std::string const& input) {
-    auto const process = start();
-    process->feed(input);
-    return finish(*process);
-  }
-
-  /// Reads on until the STATE with this id.
-  static Result read_until_state(Process& process, int id) {
-    Result result;
-    while (auto line = process.read_line()) {
-      result.add(*line);
-      if (!result.state_ids.empty() && result.state_ids.back() == id) break;
-    }
-    return result;
-  }
-
-  /// The rows of a file; its last line must be whole.
-  std::vector<std::string> rows_of(std::string const& file) const {
-    auto const text = read_file(data() / file);
-    EXPECT_TRUE(text.empty() || text.ends_with('\n')) << file << " ends in a torn line";
-    std::istringstream lines(text);
-    std::vector<std::string> rows;
-    for (std::string line; std::getline(lines, line);) rows.push_back(line);
-    return rows;
-  }
-
   /// Ten good records with their STATE, then `bad`, then ten more with theirs. What must hold for every such input:
   /// the first STATE alone may come back, its rows are in the file, and the process says that it failed, and why.
   Result run_with(std::string const& bad, Stream const& stream = Stream("users")) {
@@ -221,8 +39,6 @@ class DestinationJsonl : public ::testing::Test {
     ASSERT_GE(written.size(), 10U);
     EXPECT_TRUE(std::equal(written.begin(), written.begin() + 10, rows(0, 10).begin()));
   }
-
-  fs::path folder_;
 };
 
 TEST_F(DestinationJsonl, ThreeInterleavedStreamsThroughAPipe) {
@@ -274,14 +90,14 @@ TEST_F(DestinationJsonl, AStateIsAnsweredWhileStdinStaysOpen) {
   EXPECT_EQ(finish(*process, result).exit_code, 0);
 }
 
-TEST_F(DestinationJsonl, ABrokenLine) {
+TEST_F(BadInput, ABrokenLine) {
   auto const result = run_with("{\"type\":\"RECORD\",\"record\":{\"stream\":\"users\",\"data\":{\"id\":\n");
   expect_failed_after_the_first_state(result);
   EXPECT_THAT(result.failure(), HasSubstr("12"));  // the line
   EXPECT_THAT(result.failure(), HasSubstr("users"));
 }
 
-TEST_F(DestinationJsonl, RecordsBrokenWithinTheirData) {
+TEST_F(BadInput, RecordsBrokenWithinTheirData) {
   for (std::string const broken :
        {R"({"id":nul})", R"({"id":01})", R"({"id":1,})", R"({"id":[1}})", R"({"id":"\x"})"}) {
     SCOPED_TRACE(broken);
@@ -293,29 +109,29 @@ TEST_F(DestinationJsonl, RecordsBrokenWithinTheirData) {
   }
 }
 
-TEST_F(DestinationJsonl, ALineOf200Megabytes) {
+TEST_F(BadInput, ALineOf200Megabytes) {
   auto const result = run_with(record(Stream("users"), "{\"x\":\"" + std::string(200'000'000, 'x') + "\"}"));
   expect_failed_after_the_first_state(result);
   EXPECT_THAT(result.failure(), HasSubstr("12"));
 }
 
-TEST_F(DestinationJsonl, InvalidUtf8) {
+TEST_F(BadInput, InvalidUtf8) {
   expect_failed_after_the_first_state(run_with(record(Stream("users"), "{\"x\":\"\xff\xfe\"}")));
 }
 
-TEST_F(DestinationJsonl, ARecordWithoutAStream) {
+TEST_F(BadInput, ARecordWithoutAStream) {
   auto const result = run_with("{\"type\":\"RECORD\",\"record\":{\"data\":{},\"emitted_at\":1}}\n");
   expect_failed_after_the_first_state(result);
   EXPECT_THAT(result.failure(), HasSubstr("12"));
 }
 
-TEST_F(DestinationJsonl, AnUnknownStream) {
+TEST_F(BadInput, AnUnknownStream) {
   auto const result = run_with(record(Stream("nobody"), "{}"));
   expect_failed_after_the_first_state(result);
   EXPECT_THAT(result.failure(), HasSubstr("nobody"));
 }
 
-TEST_F(DestinationJsonl, UnknownMessagesAreIgnored) {
+TEST_F(BadInput, UnknownMessagesAreIgnored) {
   auto const result = run_with(
       "{\"type\":\"SURPRISE\",\"surprise\":{}}\n{\"type\":\"LOG\",\"log\":{\"level\":\"INFO\",\"message\":\"x\"}}\n");
   EXPECT_EQ(result.exit_code, 0) << result.failure();
@@ -323,7 +139,7 @@ TEST_F(DestinationJsonl, UnknownMessagesAreIgnored) {
   EXPECT_EQ(rows_of("users.jsonl"), rows(0, 20));
 }
 
-TEST_F(DestinationJsonl, ARecordAfterComplete) {
+TEST_F(BadInput, ARecordAfterComplete) {
   auto users = Stream("users").generations(2, 0);
   auto const result = run_with(status(users), users);
   EXPECT_NE(result.exit_code, 0);
@@ -331,7 +147,7 @@ TEST_F(DestinationJsonl, ARecordAfterComplete) {
   EXPECT_THAT(result.state_ids, ElementsAre(1));
 }
 
-TEST_F(DestinationJsonl, AStateOfAnotherKind) {
+TEST_F(BadInput, AStateOfAnotherKind) {
   auto const result =
       run_with("{\"type\":\"STATE\",\"state\":{\"type\":\"GLOBAL\",\"global\":{\"stream_states\":[]},\"id\":7}}\n");
   EXPECT_NE(result.exit_code, 0);

@@ -85,16 +85,32 @@ class Process {
   std::optional<std::string> read_line() {
     auto const deadline = std::chrono::steady_clock::now() + longest_wait;
     for (;;) {
-      auto const end = output_.find('\n');
-      if (end != std::string::npos) {
-        auto line = output_.substr(0, end);
-        output_.erase(0, end + 1);
-        return line;
-      }
+      if (auto line = next_line()) return line;
       if (output_ended_) return std::nullopt;
       wait_for(deadline, -1, 0);
       take_output();
     }
+  }
+
+  /// Takes up what the program prints until there is something new, its output has ended, or `longest` has passed.
+  /// False in the last case.
+  bool await_output(std::chrono::microseconds longest) {
+    pollfd end{output_ended_ ? -1 : stdout_, POLLIN, 0};
+    timespec const limit{longest.count() / 1'000'000, longest.count() % 1'000'000 * 1'000};
+    if (!output_ended_ && ::ppoll(&end, 1, &limit, nullptr) == 0) return false;
+    take_output();
+    return true;
+  }
+
+  bool output_has_ended() const { return output_ended_; }
+
+  /// A line that has been taken up already.
+  std::optional<std::string> next_line() {
+    auto const end = output_.find('\n');
+    if (end == std::string::npos) return std::nullopt;
+    auto line = output_.substr(0, end);
+    output_.erase(0, end + 1);
+    return line;
   }
 
   /// All lines that are left.

@@ -24,10 +24,13 @@ struct Connector {
 ///
 /// Returns the exit code: 0 only when every stream completed and every STATE was answered; 1 for a failed sync, 2 for
 /// wrong usage, 143 after SIGTERM and 130 after SIGINT. `check` answers 0 with a CONNECTION_STATUS, good or bad.
-/// Must be called from main before any thread is started: it takes over stdin, stdout, SIGTERM, SIGINT and SIGPIPE.
-/// While it runs, what is printed to stdout by others goes to stderr.
-/// Settings: LOG_LEVEL; LANDFALL_MEMORY_BYTES, LANDFALL_BATCH_BYTES, LANDFALL_BATCH_RECORDS, LANDFALL_BATCH_SECONDS and
-///           LANDFALL_CHECKPOINT_SECONDS, or memory_bytes and so on in the section `landfall` of the configuration.
+/// It ends the process itself, with the same codes, at a second signal and when a call ignores its cancellation.
+///
+/// Must be called from main before any thread is started: it takes over stdin, stdout, SIGTERM, SIGINT, SIGPIPE and
+/// SIGXFSZ. While it runs, what is printed to stdout by others goes to stderr.
+///
+/// Settings: LOG_LEVEL, and those in README, "Settings of every connector": variables LANDFALL_..., or the section
+///           `landfall` of the configuration. `--reject-file FILE`: where records go that cannot be loaded.
 /// Source:   protocol reference 1; base design 2.8.
 int run_connector(int argc, char** argv, Connector connector);
 

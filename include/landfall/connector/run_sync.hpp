@@ -8,6 +8,8 @@
 #include <vector>
 
 #include <landfall/destination/destination.hpp>
+#include <landfall/destination/reject_sink.hpp>
+#include <landfall/launcher/retry_policy.hpp>
 #include <landfall/launcher/task_launcher.hpp>
 #include <landfall/pipeline/batch_limits.hpp>
 #include <landfall/protocol/byte_source.hpp>
@@ -26,7 +28,9 @@ struct SyncProgress {
     StreamDescriptor stream;
     std::uint64_t records_read = 0;
     std::uint64_t bytes_read = 0;
-    std::uint64_t records_committed = 0;  ///< persisted
+    std::uint64_t records_committed = 0;  ///< persisted, without rejected ones
+    std::uint64_t records_rejected = 0;   ///< in the reject file
+    std::uint64_t records_failed = 0;     ///< of a stream that failed: neither committed nor rejected
     bool ended = false;
   };
   std::vector<Stream> streams;  ///< in catalog order
@@ -72,14 +76,21 @@ struct SyncOptions {
   bool validate_records = true;                 ///< see Validation
   Duration heartbeat_interval = std::chrono::seconds(1);
   Duration stats_interval = std::chrono::seconds(10);
-  Duration graceful_timeout = std::chrono::minutes(10);  ///< for the tasks that run when the verdict is known
+  RetryPolicies retry;                           ///< of each phase
+  Duration patience = std::chrono::seconds(30);  ///< how long a call may go on after its cancellation; then it is
+                                                 ///< reported by name, left alone, and the sync fails
+  Duration answer_deadline = std::chrono::minutes(30);   ///< for writing STATEs: a reader that takes none is gone
+  RejectSink* reject_sink = nullptr;                     ///< none: a stream with a record that cannot be loaded fails
+  std::uint64_t jitter_seed = 0;                         ///< of the waits between attempts; 0: a random one
+  std::function<void(RetryNotice const&)> on_retry;      ///< before each further attempt, on any thread; quick
+  Duration graceful_timeout = std::chrono::minutes(1);   ///< for the tasks that run when the verdict is known
   std::function<void(SyncProgress const&)> on_progress;  ///< called each stats interval, on the control strand; quick
 };
 
 /// One whole sync without a process: reads `source`, loads into `destination`, writes STATE messages to `sink`.
 ///
-/// Threads:  awaited on any executor; tasks run on the caller's executor, each on a strand of its own. Several syncs at
-///           once are fine; they share nothing.
+/// Threads:  awaited on any executor; tasks run on the caller's executor, each on a strand of its own. (A caller on a
+///           strand would keep them all on that one.) Several syncs at once are fine; they share nothing.
 /// Lifetime: destination, source, sink and clock outlive the awaited call.
 /// Errors:   how the sync went is in the report, not thrown.
 /// Cancellation: use the StopHandle.

@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include <landfall/destination/rejected_records.hpp>
 
 namespace landfall {
 
@@ -49,10 +52,20 @@ class Batch {
   }
   std::optional<std::string> const& group() const noexcept { return group_; }
 
+  /// The batch is in this state but for these records, which cannot be loaded: they go to the reject file. Only as an
+  /// answer of process_records(), or of a LoadStep that still has the records. An answer that got lost cannot be
+  /// probed: probe() says unknown of such a batch.
+  Batch rejecting(std::vector<RejectedRecord> records) && {
+    rejected_ = std::move(records);
+    return std::move(*this);
+  }
+  std::vector<RejectedRecord> const& rejected() const noexcept { return rejected_; }
+
  private:
   BatchState state_;
   std::any payload_;
   std::optional<std::string> group_;
+  std::vector<RejectedRecord> rejected_;
 };
 
 }  // namespace landfall

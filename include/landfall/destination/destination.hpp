@@ -33,7 +33,9 @@ struct ConnectorSpecification {
 /// there is one).
 ///
 /// Order:    setup() once; open() for each stream of the catalog; teardown() exactly once if setup() was called, also
-///           when it threw.
+///           when it threw. Again only after a failure that its RetryPolicy lets pass (Phase).
+/// Deadline: each call has one, as StreamLoader's. Beside a call that ignores its cancellation nothing is called any
+///           more: no close() of its stream, no teardown().
 /// Threads:  each call is a coroutine of its own on the sync's executor; open() of several streams may run at once.
 /// Lifetime: outlives its loaders.
 /// Source:   base design, DestinationWriter (1.0).

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -21,10 +22,20 @@ using RecordNumber = std::uint64_t;
 /// Identifies a batch within a sync: the same over retries.
 struct BatchId {
   constexpr BatchId() = default;
-  constexpr explicit BatchId(std::uint64_t batch_number) : value(batch_number) {}
+  constexpr explicit BatchId(std::uint64_t batch_number, std::uint64_t batch_part = 0)
+      : value(batch_number), part(batch_part) {}
+
+  /// The ids of its halves, for a batch that is offered in parts: the same ones each time.
+  constexpr BatchId first_half() const noexcept { return BatchId(value, 2 * part + 1); }
+  constexpr BatchId second_half() const noexcept { return BatchId(value, 2 * part + 2); }
+
   std::uint64_t value = 0;
+  std::uint64_t part = 0;  ///< 0: the whole batch
   friend auto operator<=>(BatchId const&, BatchId const&) = default;
 };
+
+/// "7", or "7.2" for a part.
+std::string to_string(BatchId const& id);
 
 /// Where a record lies in its block. Sizes in bytes.
 struct RecordSlice {
@@ -75,7 +86,7 @@ class Record {
   RecordNumber number_;
 };
 
-/// Records of one stream, in the order read, without a gap: the unit that moves.
+/// Records of one stream, in the order read: the unit that moves. Without a gap, but for records that were rejected.
 ///
 /// Lifetime: holds the input blocks its records lie in; they are freed with the last batch that needs them. Must be
 /// gone
@@ -145,6 +156,12 @@ class RecordBatch {
   /// Forgets the records and frees their blocks; stream() and id() stay.
   void clear() noexcept;
 
+  /// A batch of the same id without these records. Numbers that it does not hold change nothing.
+  RecordBatch without(std::vector<RecordNumber> const& numbers) const;
+
+  /// Its halves, with ids of their own. Asserts that it has two records or more.
+  std::pair<RecordBatch, RecordBatch> halves() const;
+
   /// Asserts that there is one: not in a default constructed batch.
   DestinationStream const& stream() const noexcept {
     LANDFALL_ASSERT(stream_ != nullptr);
@@ -154,7 +171,9 @@ class RecordBatch {
 
   /// Numbers of its records: first_number() <= number < end_number().
   RecordNumber first_number() const noexcept { return runs_.empty() ? 0 : runs_.front().first_number; }
-  RecordNumber end_number() const noexcept { return first_number() + size_; }
+  RecordNumber end_number() const noexcept {
+    return runs_.empty() ? 0 : runs_.back().first_number + runs_.back().size();
+  }
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
@@ -166,6 +185,8 @@ class RecordBatch {
   Iterator end() const noexcept { return Iterator(runs_.data() + runs_.size(), runs_.data() + runs_.size()); }
 
  private:
+  void add(RecordRun run);
+
   std::shared_ptr<DestinationStream const> stream_;
   BatchId id_;
   std::vector<RecordRun> runs_;

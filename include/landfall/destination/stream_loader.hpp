@@ -8,7 +8,11 @@
 namespace landfall {
 
 /// What StreamLoader::probe() found out about a batch whose outcome was unknown.
-enum class ProbeResult { applied, not_applied, unknown };
+enum class ProbeResult {
+  applied,      ///< all of its records are durable: the batch counts as complete. Not when some were rejected: unknown
+  not_applied,  ///< none of it was, so the call is made again
+  unknown,      ///< the stream fails
+};
 
 /// Loads the records of one stream. A connector author implements this.
 ///
@@ -17,7 +21,16 @@ enum class ProbeResult { applied, not_applied, unknown };
 ///           earlier batches may run meanwhile. Nothing runs any more when close() is called.
 /// Threads:  each call is a coroutine of its own on the sync's executor; members used by process_records() and
 ///           process_batch() both need their own protection. Blocking calls belong into run_blocking().
-/// Errors:   throw Error (or anything: ErrorClass::system). The stream fails, others go on.
+/// Errors:   by class, in any call:
+///           * transient_error: it was not applied. It is called again, after a wait, as the phase's RetryPolicy says;
+///             a loader whose start() threw is destroyed, and open() makes another one.
+///           * unknown_outcome_error, or anything else that is thrown: it may have been applied. process_records() and
+///             process_batch() are repeated if probe() says that it was not; close() is not repeated.
+///           * RejectedRecords: see there.
+///           * config_error: never repeated.
+///           When that is of no use the stream fails, others go on.
+/// Deadline: each call has one (RetryPolicy::attempt_deadline). Then it is cancelled: its co_await throws
+///           operation_aborted, which counts as an unknown outcome. An answer that comes all the same counts.
 /// Lifetime: destroyed after close().
 /// Source:   base design, StreamLoader (1.0).
 class StreamLoader {
@@ -30,14 +43,15 @@ class StreamLoader {
   /// Loads `records`. The answer says how far they came: complete() when they are durable.
   virtual awaitable<Batch> process_records(RecordBatch records) = 0;
 
-  /// Takes a batch that was not complete one step further. Called again until it is.
+  /// Takes a batch that was not complete one step further. Called again until it is. Its payload is copied for each
+  /// attempt: what is large belongs behind a shared_ptr.
   /// Default: Error(system), since only loaders that answer less than complete() need it.
   virtual awaitable<Batch> process_batch(Batch batch);
 
   /// The end of the stream, good or bad; replace old data only if outcome.succeeded().
   virtual awaitable<void> close(StreamOutcome outcome);
 
-  /// After ErrorClass::unknown_outcome: were these records applied? Default: unknown.
+  /// After a call for this batch of which nobody knows the outcome: were its records applied? Default: unknown.
   virtual awaitable<ProbeResult> probe(BatchId batch);
 };
 

@@ -30,7 +30,11 @@ enum class Opening {
 bool may_fail_now(Opening opening, std::size_t work_in_flight);
 
 /// What ends the sync when every stream has ended, the input is consumed and every STATE has had its chance.
-enum class Ending { teardown, fail_sync };
-Ending choose_ending(bool has_error);
+enum class Ending {
+  teardown,
+  fail_sync,
+  none,  ///< a call into the connector still runs: nothing more may be asked of it
+};
+Ending choose_ending(bool has_error, bool call_still_runs);
 
 }  // namespace landfall

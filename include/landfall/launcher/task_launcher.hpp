@@ -32,10 +32,19 @@ namespace landfall {
 /// What one failed stream means for the others.
 enum class OnStreamFailure { isolate, fail_fast };
 
+/// What a request to stop (SIGTERM) means for what was read.
+enum class OnStop {
+  finish,  ///< it is loaded and acknowledged, within the stop deadline
+  cancel,  ///< what runs is cancelled; the streams fail
+};
+
 struct LauncherConfiguration {
   LauncherConfiguration() = default;
   std::size_t open_stream_workers = 4;  ///< streams opened at once; at least 1
   OnStreamFailure on_stream_failure = OnStreamFailure::isolate;
+  OnStop on_stop = OnStop::finish;
+  Duration stop_deadline = std::chrono::seconds(20);  ///< after a request to stop: then what still runs is cancelled;
+                                                      ///< also for a reader to end that was told to
 };
 
 /// Streams to be opened, from the launcher to the open-stream workers.
@@ -89,8 +98,9 @@ struct LauncherParts {
 /// Source:   base design 1.2 (DestinationTaskLauncher), behaviours 1-34; DESIGN 5.
 class TaskLauncher {
  public:
+  /// `clock`: for the stop deadline; outlives the launcher.
   /// Errors: Error(system) which names a required part that is missing.
-  TaskLauncher(asio::any_io_executor executor, LauncherParts parts);
+  TaskLauncher(asio::any_io_executor executor, Clock& clock, LauncherParts parts);
   TaskLauncher(TaskLauncher const&) = delete;
   TaskLauncher& operator=(TaskLauncher const&) = delete;
   ~TaskLauncher();
@@ -108,6 +118,12 @@ class TaskLauncher {
   awaitable<void> handle_stream_started(StreamDescriptor stream, std::shared_ptr<StreamLoader> loader);
   awaitable<void> handle_new_spilled_file(StreamDescriptor stream, SpilledFile file);
   awaitable<void> handle_new_batch(BatchEnvelope envelope);
+  /// Records that cannot be loaded are in the reject file.
+  awaitable<void> handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers);
+  /// A pipeline asks before a step takes a batch: false when its stream has failed meanwhile.
+  awaitable<bool> handle_step_requested(StreamDescriptor stream);
+  /// A pipeline batch goes on as so many batches, each of which will be reported; 0: it goes no further.
+  awaitable<void> handle_batch_split(StreamDescriptor stream, std::size_t parts);
   awaitable<void> handle_stream_complete(StreamDescriptor stream);
   awaitable<void> handle_stream_closed(StreamDescriptor stream, StreamOutcome outcome);
   awaitable<void> handle_input_consumed();
@@ -122,8 +138,10 @@ class TaskLauncher {
   /// A pipeline step threw; the batch goes no further.
   awaitable<void> handle_batch_failure(BatchEnvelope envelope, Error error);
 
-  /// Ends the sync in order: reading stops as if the input had ended here, what was read is loaded and acknowledged,
-  /// streams end incomplete, and `reason` is the error of the sync. From any thread; also before run() and after it.
+  /// Ends the sync in order: reading stops as if the input had ended here, and `reason` is the error of the sync. What
+  /// was read is loaded and acknowledged, and streams end incomplete, within LauncherConfiguration::stop_deadline;
+  /// then, or at once with OnStop::cancel, calls are cancelled and streams fail. From any thread; also before run() and
+  /// after it. Only the first one counts.
   void request_stop(Error reason);
 
   /// Runs a plain function on the control strand: for tasks which read or change the state.
@@ -160,6 +178,9 @@ class TaskLauncher {
   void exception_on_strand(FailureLevel level, std::optional<StreamDescriptor> const& stream, Error error);
   void fail_stream_on_strand(StreamDescriptor const& stream, Error error);
   void fail_all_on_strand(Error const& error);
+  void stop_on_strand(Error reason);
+  void stop_deadline_on_strand();
+  void note_call_on_strand(Error const& error, std::optional<StreamDescriptor> const& stream);
   void stop_reading_on_strand();
   void start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream);
   void process_next_on_strand(StreamDescriptor const& stream);
@@ -171,10 +192,13 @@ class TaskLauncher {
 
   TaskHandle launch_on_strand(std::unique_ptr<Task> task, Role role = Role::other);
   awaitable<void> run_task(std::unique_ptr<Task> task, Role role);
+  awaitable<void> wait_for_stop_deadline();
+  awaitable<void> wait_for_reader();
   awaitable<bool> wait_for_verdict();
   StreamWork& work(StreamDescriptor const& stream);
 
   asio::any_io_executor executor_;
+  Clock& clock_;
   asio::strand<asio::any_io_executor> strand_;
   LauncherParts parts_;
   std::map<StreamDescriptor, std::unique_ptr<StreamWork>> work_;
@@ -182,6 +206,8 @@ class TaskLauncher {
   std::vector<std::string> unjoined_tasks_;
   bool started_ = false;
   bool stopping_ = false;
+  bool stop_requested_ = false;
+  bool call_still_runs_ = false;  // one into the connector ignores its cancellation: teardown must not run beside it
   bool setup_ended_ = false;
   bool checkpoints_ended_ = false;  // the queue was closed
   bool ending_enqueued_ = false;    // teardown or fail-sync was started

@@ -74,6 +74,16 @@ struct SubmitBlocking {
 
 }  // namespace detail
 
+/// The same as run_blocking(), on the threads of `pool`: for what must not wait for a thread behind others' calls.
+template <class Function>
+awaitable<std::invoke_result_t<Function&>> run_blocking_on(BlockingPool& pool, Function function) {
+  detail::RemoteCall<std::invoke_result_t<Function&>> call;
+  detail::SubmitBlocking<Function, decltype(call)> initiation{&pool, &function, &call};
+  co_await asio::async_initiate<asio::use_awaitable_t<> const, void()>(initiation, asio::use_awaitable);
+  if (call.failure) std::rethrow_exception(call.failure);
+  co_return call.take();
+}
+
 /// Runs `function` where blocking is allowed (file and database calls) and resumes the caller on its own executor.
 ///
 /// Result:       what the function returns; an exception of it is rethrown here.
@@ -83,15 +93,9 @@ struct SubmitBlocking {
 ///               Capture by reference, or name a lambda that owns something on the line before (g++ 12).
 template <class Function>
 awaitable<std::invoke_result_t<Function&>> run_blocking(Function function) {
-  detail::RemoteCall<std::invoke_result_t<Function&>> call;
-  {
-    auto executor = co_await asio::this_coro::executor;
-    auto& pool = asio::use_service<BlockingPool>(asio::query(executor, asio::execution::context));
-    detail::SubmitBlocking<Function, decltype(call)> initiation{&pool, &function, &call};
-    co_await asio::async_initiate<asio::use_awaitable_t<> const, void()>(initiation, asio::use_awaitable);
-  }
-  if (call.failure) std::rethrow_exception(call.failure);
-  co_return call.take();
+  auto executor = co_await asio::this_coro::executor;
+  auto& pool = asio::use_service<BlockingPool>(asio::query(executor, asio::execution::context));
+  co_return co_await run_blocking_on(pool, std::move(function));
 }
 
 }  // namespace landfall

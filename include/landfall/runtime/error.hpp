@@ -46,6 +46,10 @@ class Error : public std::exception {
   std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
   void set_retry_after(std::chrono::milliseconds delay) noexcept { retry_after_ = delay; }
 
+  /// The call that failed has not ended: it ignores its cancellation. Nothing else may be asked of what it uses.
+  bool call_still_runs() const noexcept { return call_still_runs_; }
+  void set_call_still_runs() noexcept { call_still_runs_ = true; }
+
   /// Keeps a later error with this one, its cause.
   void attach(Error later);
   std::vector<Error> const& attached() const noexcept { return attached_; }
@@ -59,6 +63,7 @@ class Error : public std::exception {
   std::string message_;
   std::string text_;
   std::optional<std::chrono::milliseconds> retry_after_;
+  bool call_still_runs_ = false;
   std::vector<Error> attached_;
 };
 
@@ -73,6 +78,11 @@ Error transient_error(fmt::format_string<Args...> text, Args&&... args) {
 template <class... Args>
 Error system_error(fmt::format_string<Args...> text, Args&&... args) {
   return Error(ErrorClass::system, fmt::format(text, std::forward<Args>(args)...));
+}
+/// It may or may not have been applied (a lost connection, a time-out in the middle): see StreamLoader::probe().
+template <class... Args>
+Error unknown_outcome_error(fmt::format_string<Args...> text, Args&&... args) {
+  return Error(ErrorClass::unknown_outcome, fmt::format(text, std::forward<Args>(args)...));
 }
 
 /// True for the exception with which a cancelled coroutine unwinds (operation_aborted). Not for what `a && b` and

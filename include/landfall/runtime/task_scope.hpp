@@ -62,6 +62,20 @@ class TaskScope {
   /// kind is cancelled as well.
   TaskHandle launch(std::string name, TerminalCondition condition, awaitable<void> body);
 
+  /// Runs `body` as a task called `name` and waits for its end: for a call into code that may never answer.
+  ///
+  /// At the deadline it is cancelled, and so it is when the caller is. It is joined then: an answer that comes late is
+  /// an answer. A body that has not ended `patience` later is overdue: it is left alone, still named by running(), and
+  /// nobody waits for it any more.
+  /// Errors: what the body throws; Error(unknown_outcome) which says how long was waited, for one that was cancelled at
+  ///         the deadline; Error(unknown_outcome) with call_still_runs() for one that is overdue.
+  /// Lifetime: what the body uses must outlive it, also when it is overdue.
+  awaitable<void> run_within(std::string name, awaitable<void> body, Duration deadline, Duration patience);
+
+  /// The deadline of every body in run_within() is now; those that come later have `later_deadline` at most.
+  void hurry(Duration later_deadline);
+  bool is_hurried() const;
+
   /// The good end: cancels on_end_of_sync tasks and waits for all.
   /// Errors: Error(system) which names the tasks that still run at the deadline.
   /// Cancellation: as in kill(), not before the tasks are joined or late; it shows at the caller's next co_await.
@@ -69,6 +83,7 @@ class TaskScope {
 
   /// The bad end: cancels on_end_of_sync and on_sync_failure tasks, waits for all; at the deadline cancels the
   /// self_terminating ones too and waits once more. Returns the names of those that run even then; never throws.
+  /// Does not wait for what is overdue.
   awaitable<std::vector<std::string>> kill();
 
   /// Names of the tasks that run now, in the order in which they were started.
@@ -76,6 +91,7 @@ class TaskScope {
 
  private:
   struct State;
+  struct Call;
   awaitable<bool> wait_until_empty(TimePoint deadline);
   void cancel_where(bool (*matches)(TerminalCondition));
 

@@ -20,7 +20,8 @@ struct StreamPosition {
   StreamPosition(StreamDescriptor of_stream, RecordCounts read_so_far)
       : stream(std::move(of_stream)), read(read_so_far) {}
   StreamDescriptor stream;
-  RecordCounts read;  ///< since the start of the sync; read.records is the number of the next record
+  RecordCounts read;  ///< since the start of the sync; read.records is the number of the next record; `rejected` is
+                      ///< filled in when the STATE is printed
 };
 
 /// A STATE with its place in the input.

@@ -33,9 +33,14 @@ class RecordLedger {
 
   std::uint64_t records_read() const noexcept { return records_read_; }
   std::uint64_t rejected_count() const noexcept { return rejected_.count(); }
+  /// Of the records before `end`.
+  std::uint64_t rejected_count_before(RecordNumber end) const;
 
   /// How many records have reached `state` or a later one.
   std::uint64_t count(BatchState state) const;
+
+  /// The record is persisted, and not because it was rejected.
+  bool is_loaded(RecordNumber number) const;
 
   /// Every record before `end` is persisted (or rejected).
   bool persisted_until(RecordNumber end) const;

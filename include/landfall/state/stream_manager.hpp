@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <landfall/destination/outcome.hpp>
 #include <landfall/protocol/catalog.hpp>
@@ -69,13 +70,21 @@ class StreamManager {
   /// Errors: as RecordLedger::report().
   void update_batch_state(BatchEnvelope const& envelope);
 
+  /// These cannot be loaded and are in the reject file.
+  /// Errors: as RecordLedger::reject(); Error(system) for one that is persisted: a STATE may have counted it as loaded.
+  void reject_records(std::vector<RecordNumber> const& numbers);
+
   /// The end is known and every record is complete.
   bool is_batch_processing_complete() const;
 
   /// A STATE that stands behind `end` records of this stream may be printed, as far as this stream is concerned: they
   /// are persisted, and where old data is replaced without a minimum generation (so that an attempt that fails is
-  /// thrown away) the stream has been closed well.
+  /// thrown away) the stream has been closed well. Of a failing stream: what was so when its failure began.
   bool is_safe_until(RecordNumber end) const;
+
+  /// The stream is going to fail: what becomes safe from now on is not acknowledged any more.
+  void mark_failing();
+  bool is_failing() const noexcept { return safe_until_failure_.has_value(); }
 
   /// The one arbiter between closing and failing: true for the first call only. Who wins calls the loader's close().
   bool set_closed() noexcept;
@@ -100,6 +109,7 @@ class StreamManager {
   std::uint64_t bytes_read_ = 0;
   std::optional<EndOfStream> end_of_stream_;
   bool closed_ = false;
+  std::optional<RecordNumber> safe_until_failure_;  // set: it is failing, or has failed
   std::optional<StreamOutcome> result_;
 };
 

@@ -102,6 +102,7 @@ class Simulation final : public asio::execution_context, public Clock {
   std::chrono::system_clock::time_point wall_now() const override;
 
   awaitable<void> sleep_until(TimePoint when) override;
+  std::unique_ptr<Alarm> call_at(asio::any_io_executor executor, TimePoint when, std::function<void()> ring) override;
 
   /// Runs until nothing can happen any more. Returns how many pieces of work still wait for something: not 0 is a
   /// deadlock. Does not return while a task sleeps in an endless loop: see run_until().
@@ -116,21 +117,24 @@ class Simulation final : public asio::execution_context, public Clock {
   /// So a test can act between any two steps.
   bool run_one() { return step(TimePoint::max()); }
 
-  /// Spawns `coroutine` on a strand of its own and runs until it ended; other work is left where it is then.
+  /// Spawns `coroutine` and runs until it ended; other work is left where it is then. Not on a strand: that would keep
+  /// everything it starts on its own executor in one order.
   /// Errors: what the coroutine throws; std::runtime_error("deadlock: N parked") when nothing can happen although it
   ///         has not ended; std::runtime_error when it has not ended within `limit` of virtual time.
   template <class T>
   T run_coroutine(awaitable<T> coroutine, Duration limit = std::chrono::hours(24 * 30)) {
     auto ending = std::make_shared<Ending<T>>();  // the coroutine may stay parked after we threw
-    asio::co_spawn(asio::make_strand(get_executor()), keep_result(std::move(coroutine), ending),
-                   [ending](std::exception_ptr failure) {
-                     ending->ended = true;
-                     ending->failure = failure;
-                   });
+    asio::co_spawn(get_executor(), keep_result(std::move(coroutine), ending), [ending](std::exception_ptr failure) {
+      ending->ended = true;
+      ending->failure = failure;
+    });
     run_until_ended(ending->ended, now_ + limit);
     if (ending->failure) std::rethrow_exception(ending->failure);
     if constexpr (!std::is_void_v<T>) return std::move(*ending->result);
   }
+
+  /// Something can happen without the time going on.
+  bool has_ready_work() const noexcept { return !ready_.empty(); }
 
   /// How many pieces of work ran.
   std::uint64_t events() const noexcept { return events_; }
@@ -140,6 +144,8 @@ class Simulation final : public asio::execution_context, public Clock {
   template <class Handler>
   struct SleeperOf;
   struct FallAsleep;
+  struct RingingSleeper;
+  class SleepingAlarm;
   class BlockingOnThisThread;
   using SleeperKey = std::pair<TimePoint, std::uint64_t>;
 

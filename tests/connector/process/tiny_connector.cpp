@@ -1,9 +1,16 @@
 // A whole connector, for the tests of the process contract. Its configuration says how it behaves.
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <landfall/landfall.hpp>
+#include <landfall/runtime/clock.hpp>
 
 namespace {
 
@@ -11,30 +18,62 @@ using landfall::awaitable;
 
 struct Behaviour {
   explicit Behaviour(landfall::Configuration const& configuration)
-      : check_fails(configuration.boolean("check_fails", false)), hangs(configuration.boolean("hangs", false)) {
+      : check(configuration.string("check", "")),
+        check_fails_times(configuration.integer("check_fails_times", 0)),
+        load_fails_times(configuration.integer("load_fails_times", 0)),
+        load(configuration.string("load", "")),
+        close(configuration.string("close", "")) {
     if (configuration.boolean("make_throws", false)) throw landfall::config_error("the region is unknown");
   }
-  bool check_fails;
-  bool hangs;
+  std::string check;               // "waits", "hangs"
+  std::int64_t check_fails_times;  // it throws so often, then it works
+  std::int64_t load_fails_times;   // the same
+  std::string load;                // "hangs", "throws", "names_bad_records", "finds_bad_records"
+  std::string close;               // "throws"
 };
+
+// Nothing ends it, not even its cancellation.
+awaitable<void> hang() {
+  co_await landfall::run_blocking([] {
+    for (;;) ::pause();
+  });
+}
 
 class TinyLoader final : public landfall::StreamLoader {
  public:
-  explicit TinyLoader(Behaviour behaviour) : behaviour_(behaviour) {}
+  TinyLoader(Behaviour behaviour, std::string stream)
+      : behaviour_(std::move(behaviour)), stream_(std::move(stream)), failures_left_(behaviour_.load_fails_times) {}
 
   awaitable<landfall::Batch> process_records(landfall::RecordBatch records) override {
     std::printf("loading %zu records\n", records.size());  // as a careless library would
     std::fflush(stdout);
-    if (behaviour_.hangs) {
-      co_await landfall::run_blocking([] {
-        for (;;) ::pause();
-      });
+    if (failures_left_-- > 0) throw landfall::transient_error("the line is busy");
+    if (behaviour_.load == "throws") throw std::runtime_error("no table for " + stream_);
+    if (behaviour_.load == "hangs") co_await hang();
+    if (auto bad = bad_records(records); !bad.empty()) {
+      if (behaviour_.load == "names_bad_records") throw landfall::RejectedRecords("bad records", std::move(bad));
+      if (behaviour_.load == "finds_bad_records") throw landfall::RejectedRecords("some record is bad");
     }
     co_return landfall::Batch::complete();
   }
 
+  awaitable<void> close(landfall::StreamOutcome outcome) override {
+    if (behaviour_.close == "throws" && outcome.succeeded()) throw std::runtime_error("the merge of " + stream_);
+    co_return;
+  }
+
  private:
+  static std::vector<landfall::RejectedRecord> bad_records(landfall::RecordBatch const& records) {
+    std::vector<landfall::RejectedRecord> bad;
+    for (auto const& record : records) {
+      if (record.data().find("bad") != std::string_view::npos) bad.emplace_back(record.number(), "it is bad");
+    }
+    return bad;
+  }
+
   Behaviour behaviour_;
+  std::string stream_;
+  std::int64_t failures_left_;
 };
 
 class TinyDestination final : public landfall::Destination {
@@ -49,16 +88,21 @@ class TinyDestination final : public landfall::Destination {
 
   awaitable<void> check() override {
     std::printf("checking\n");
-    if (behaviour_.check_fails) throw landfall::transient_error("nobody answers");
-    co_return;
+    if (check_count_++ < behaviour_.check_fails_times) throw landfall::transient_error("nobody answers");
+    if (behaviour_.check == "hangs") co_await hang();
+    if (behaviour_.check == "waits") {
+      landfall::SystemClock clock;
+      co_await clock.sleep_for(std::chrono::hours(1));
+    }
   }
 
-  awaitable<std::unique_ptr<landfall::StreamLoader>> open(landfall::DestinationStream const&) override {
-    co_return std::make_unique<TinyLoader>(behaviour_);
+  awaitable<std::unique_ptr<landfall::StreamLoader>> open(landfall::DestinationStream const& stream) override {
+    co_return std::make_unique<TinyLoader>(behaviour_, stream.descriptor.name);
   }
 
  private:
   Behaviour behaviour_;
+  std::atomic<std::int64_t> check_count_ = 0;
 };
 
 }  // namespace

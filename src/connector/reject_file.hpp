@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <landfall/destination/reject_sink.hpp>
+#include <landfall/runtime/error.hpp>
+
+namespace landfall {
+
+/// A file of JSON lines, one for each record that could not be loaded:
+///
+///   {"stream":"users","namespace":null,"record":17,"reason":"...","emitted_at":1700000000000,"data":{...},"meta":{...}}
+///
+/// `data` and `meta` are the record's own text, byte for byte; a record without `meta` has none here. `record` is its
+/// place in its stream, from 0, in the sync that rejected it.
+///
+/// Threads:   any; one writer at a time, other processes that append to the same file included (flock).
+/// Durable:   when write() returns, its lines and the file's name are on disk.
+/// Invariant: whole lines only: what a write could not finish is cut off again, what a crash left is cut off by the
+///            next writer. Foreign text without an end of line gets one.
+/// Errors:    thrown, with the path and what to do: Error(config) for what only a person can change (the path, rights,
+/// a
+///            file-size limit), Error(transient) for what may pass (a full disk). Error(system) from then on when
+///            nobody knows what is on disk: after a failed fdatasync, or when half a line could not be cut off.
+class RejectFile final : public RejectSink {
+ public:
+  /// Opens it, so that a wrong path shows before a record is read. Made when it is missing, readable for its owner
+  /// alone: it holds the records' data.
+  explicit RejectFile(std::string path);
+  RejectFile(RejectFile const&) = delete;
+  RejectFile& operator=(RejectFile const&) = delete;
+  ~RejectFile() override;
+
+  awaitable<void> write(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected) override;
+
+  std::string const& path() const noexcept { return path_; }
+
+ private:
+  void blocking_open();
+  void blocking_append(std::string_view lines);
+  void blocking_write_whole(std::string_view lines, std::uint64_t place);
+  std::uint64_t blocking_end_of_whole_lines() const;
+  void give_up(Error const& cause);
+  Error failed(char const* what, int error_number) const;
+
+  std::string path_;
+  int fd_ = -1;
+  std::mutex mutex_;
+  std::optional<Error> broken_;  // under mutex_
+};
+
+}  // namespace landfall

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Breaks landfall on purpose, one small fault at a time, and sees whether the tests notice.
+
+    python3 tests/mutations.py             all of them
+    python3 tests/mutations.py 3 17        only these
+
+Works on a copy of the tree in build-mutations/. A fault is found when a simulated sync breaks a promise, a test of the
+rooms fails, or something hangs. Prints each with what found it, and the survivors last; exits with 1 if there are any.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COPY = os.path.join(ROOT, "build-mutations", "tree")
+BUILD = os.path.join(ROOT, "build-mutations", "build")
+SIMULATED = ["bin/landfall-sim", "--seeds", "1..4000"]
+ROOMS = ["runtime", "state", "launcher", "pipeline", "tasks", "connector", "testing"]
+
+# What is broken, where, the line as it is, the line as it must not be.
+MUTATIONS = [
+    ("any answer of a loader releases STATEs", "src/launcher/decisions.cpp",
+     "return reported == BatchState::persisted || reported == BatchState::complete;", "return true;"),
+    ("an answer short of complete is not taken further", "src/launcher/decisions.cpp",
+     "return route == BatchRoute::loader ? NextStep::process_batch : NextStep::wait;", "return NextStep::wait;"),
+    ("a stream is failed while it is being opened", "src/launcher/decisions.cpp",
+     "return opening != Opening::opening && work_in_flight == 0;", "return work_in_flight == 0;"),
+    ("a stream is failed while work of it runs", "src/launcher/decisions.cpp",
+     "return opening != Opening::opening && work_in_flight == 0;", "return opening != Opening::opening;"),
+    ("a failed sync is torn down as a good one", "src/launcher/decisions.cpp",
+     "return has_error ? Ending::fail_sync : Ending::teardown;", "return Ending::teardown;"),
+    ("teardown beside a call that still runs", "src/launcher/decisions.cpp",
+     "if (call_still_runs) return Ending::none;", ""),
+    ("batches of a stream do not wait for each other", "src/launcher/task_launcher.cpp",
+     "if (w.records_in_progress || w.waiting.empty()) return;", "if (w.waiting.empty()) return;"),
+    ("batches are processed before their stream is open", "src/launcher/task_launcher.cpp",
+     "  if (w.opening != Opening::open) return;  // of a failed stream nothing waits\n", ""),
+    ("a failed stream goes on", "src/launcher/task_launcher.cpp",
+     "if (w.failure || manager.is_closed()) return;", "if (manager.is_closed() && !w.failure) return;"),
+    ("nobody drains a failed stream", "src/launcher/task_launcher.cpp",
+     "if (!file.end) launch_on_strand(parts_.spill_to_disk->make(*this, stream));",
+     "if (!file.end && !w.failure) launch_on_strand(parts_.spill_to_disk->make(*this, stream));"),
+    ("a stream is closed with work in flight", "src/launcher/task_launcher.cpp",
+     "if (w.in_flight > 0) return;", ""),
+    ("a stream may be closed twice", "src/launcher/task_launcher.cpp",
+     "if (!manager.set_closed()) return;", "manager.set_closed();"),
+    ("a failing stream does not stop its STATEs", "src/launcher/task_launcher.cpp",
+     "manager.mark_failing();", ""),
+    ("who does not own the close closes", "src/launcher/task_launcher.cpp",
+     "bool const run_loader_close = w.owns_close && w.loader != nullptr", "bool const run_loader_close = w.loader != nullptr"),
+    ("a failed stream's loader is not closed", "src/launcher/task_launcher.cpp",
+     "bool const run_loader_close = w.owns_close", "bool const run_loader_close = false && w.owns_close"),
+    ("close beside a call that still runs", "src/launcher/task_launcher.cpp",
+     " && !w.call_still_runs;", ";"),
+    ("the ending does not wait for setup", "src/launcher/task_launcher.cpp",
+     "if (ending_enqueued_ || !setup_ended_ || !checkpoints_ended_ ||", "if (ending_enqueued_ || !checkpoints_ended_ ||"),
+    ("two endings", "src/launcher/task_launcher.cpp",
+     "if (ending_enqueued_ || !setup_ended_", "if (!setup_ended_"),
+    ("STATEs end before the input does", "src/launcher/task_launcher.cpp",
+     "if (checkpoints_ended_ || !sync.input_consumed() || !sync.all_streams_ended()) return;",
+     "if (checkpoints_ended_ || !sync.all_streams_ended()) return;"),
+    ("what an ended task held back is not looked at again", "src/launcher/task_launcher.cpp",
+     "  start_fail_stream_if_idle_on_strand(stream);\n  stream_complete_on_strand(stream);\n}",
+     "  start_fail_stream_if_idle_on_strand(stream);\n}"),
+    ("a stop does not stop the reading", "src/launcher/task_launcher.cpp",
+     "  input_.cancel();\n  parts_", "  parts_"),
+    ("the stop deadline is not kept", "src/launcher/task_launcher.cpp",
+     "if (!ending_enqueued_) fail_all_on_strand(late);", ""),
+    ("a STATE is emitted one record early", "src/state/record_ledger.cpp",
+     "contains_all(Interval{0, end});", "contains_all(Interval{0, end == 0 ? 0 : end - 1});"),
+    ("complete does not imply persisted", "src/state/record_ledger.cpp",
+     "for (std::size_t reached = 0; reached <= index_of(state); ++reached) reached_[reached].add(records);",
+     "reached_[index_of(state)].add(records);"),
+    ("a group's state reaches only its last batch", "src/state/record_ledger.cpp",
+     "for (auto const& [begin, end] : seen.records.intervals()) promote(Interval{begin, end}, state);",
+     "promote(records, state);"),
+    ("rejected records are not accounted for", "src/state/record_ledger.cpp",
+     "  rejected_.add(records);\n  promote(records, BatchState::complete);", "  rejected_.add(records);"),
+    ("overwrite acknowledges before the swap", "src/state/stream_manager.cpp",
+     "if (is_thrown_away_on_failure(*stream_) && !closed_well) return false;", ""),
+    ("INCOMPLETE counts as complete", "src/state/stream_manager.cpp",
+     "    case StreamStatus::incomplete:\n      return StreamEnd::incomplete;",
+     "    case StreamStatus::incomplete:\n      return StreamEnd::complete;"),
+    ("a missing status counts as complete", "src/state/stream_manager.cpp",
+     "if (stream.has_generations()) return StreamEnd::incomplete;", ""),
+    ("a broken-off input counts as complete", "src/state/stream_manager.cpp",
+     "if (!end.input_complete) return StreamEnd::incomplete;", ""),
+    ("the second result wins", "src/state/stream_manager.cpp",
+     "  if (result_) return false;\n  mark_failing();", "  mark_failing();"),
+    ("a later STATE is printed before an earlier one", "src/state/checkpoint_manager.cpp",
+     "if (!fits || !is_ready(next)) return;", "if (!fits || !is_ready(scope.waiting.back())) return;"),
+    ("a STATE is printed twice", "src/state/checkpoint_manager.cpp",
+     "    scope.waiting.erase(scope.waiting.begin(), first_kept);\n", ""),
+    ("rejected records count as loaded", "src/state/checkpoint_manager.cpp",
+     "return RecordCounts(read.records - read.rejected, read.bytes, read.rejected);",
+     "return RecordCounts(read.records, read.bytes, read.rejected);"),
+    ("a STATE is forgotten before it was written", "src/tasks/update_checkpoints_task.cpp",
+     "    co_await scope_.run_within(", "    co_await launcher_.on_strand([this] { checkpoints_.mark_emitted(); });\n    co_await scope_.run_within("),
+    ("STATEs that were not answered are no failure", "src/tasks/update_checkpoints_task.cpp",
+     "if (!unanswered.empty()) throw", "if (unanswered.size() == 1) throw"),
+    ("the reader does not tell the streams their end", "src/tasks/input_consumer_task.cpp",
+     "  router_.end_of_input(!failure);\n", "  if (!failure) router_.end_of_input(true);\n"),
+    ("a broken input counts as whole", "src/tasks/input_consumer_task.cpp",
+     "router_.end_of_input(!failure);", "router_.end_of_input(true);"),
+    ("what stood before a bad line is dropped", "src/pipeline/router.cpp",
+     "    forward(lines);  // what stood before the bad line is loaded and acknowledged\n", ""),
+    ("STATEs are forwarded without the records before them in the block", "src/pipeline/router.cpp",
+     "    positions.emplace_back(*state.stream, stream->read);",
+     "    positions.emplace_back(*state.stream, RecordCounts());"),
+    ("a full batch takes one record too many", "src/tasks/spill_to_disk_task.cpp",
+     "batch_records + run.size() <= limits.records", "batch_records + run.size() <= limits.records + 1"),
+    ("an old batch is not closed", "src/tasks/spill_to_disk_task.cpp",
+     "return full_ || flush_requested || too_old;", "return full_ || flush_requested;"),
+    ("a waiting STATE does not close a batch", "src/tasks/heartbeat_task.cpp",
+     "bool const waited_too_long = oldest &&", "bool const waited_too_long = false && oldest &&"),
+    ("a failed open is not told", "src/tasks/open_stream_task.cpp",
+     "  co_await launcher_.handle_open_failure(stream->descriptor, std::move(error));\n", ""),
+    ("a failing close is swallowed", "src/tasks/fail_stream_task.cpp",
+     "co_await launcher_.handle_fail_stream_complete(stream_, std::move(close_error));",
+     "co_await launcher_.handle_fail_stream_complete(stream_, std::nullopt);"),
+    ("a refused record is not written down", "src/pipeline/rejector.cpp",
+     "  if (refusal.records.empty() && batch.size() > 1) {", "  if (batch.size() > 1) {"),
+    ("one half of a refused batch is lost", "src/pipeline/rejector.cpp",
+     "    rest.push_back(std::move(halves.second));\n", ""),
+    ("rejected records are acknowledged before they are written", "src/pipeline/rejector.cpp",
+     "  std::optional<Error> failure;\n", "  co_await launcher.handle_records_rejected(stream, numbers);\n  std::optional<Error> failure;\n"),
+    ("a batch of unknown outcome is repeated unasked", "src/launcher/retry_policy.cpp",
+     "return phase == Phase::process ? AfterFailure::ask_loader : AfterFailure::give_up;", "return AfterFailure::try_again;"),
+    ("config errors are repeated", "src/launcher/retry_policy.cpp",
+     "    case ErrorClass::config:\n    case ErrorClass::rejected_records:", "    case ErrorClass::rejected_records:"),
+    ("one attempt too many", "src/launcher/retry_policy.cpp",
+     "bool const may_go_on = attempts_made < policy.attempts;", "bool const may_go_on = attempts_made <= policy.attempts;"),
+    ("what was applied is repeated", "src/launcher/phase_runner.cpp",
+     "      if (*result == ProbeResult::applied) co_return;\n", ""),
+    ("a body is not cancelled at its deadline", "src/runtime/task_scope.cpp",
+     "    lock.unlock();\n    task.cancel();", "    lock.unlock();"),
+    ("bytes are not given back", "src/runtime/memory_budget.cpp",
+     "reserved_bytes_ -= bytes;", "reserved_bytes_ -= bytes / 2;"),
+]
+
+
+def run(command, timeout, **more):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, **more)
+        return done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as late:
+        return "hangs", (late.stdout or b"").decode(errors="replace")
+
+
+def build(targets):
+    return run(["cmake", "--build", BUILD, "--target", *targets], 1800)
+
+
+def prepare():
+    shutil.rmtree(COPY, ignore_errors=True)
+    for part in ["src", "include", "tests", "examples", "cmake", "CMakeLists.txt", "README.md", "LICENSE"]:
+        source = os.path.join(ROOT, part)
+        target = os.path.join(COPY, part)
+        os.makedirs(COPY, exist_ok=True)
+        shutil.copytree(source, target) if os.path.isdir(source) else shutil.copy2(source, target)
+    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+    code, text = run(["cmake", "-S", COPY, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+                      "-DCMAKE_CXX_FLAGS_RELEASE=-O1", "-DLANDFALL_BUILD_EXAMPLES=OFF", *launcher], 600)
+    if code != 0:
+        sys.exit(text)
+    code, text = build(["landfall-sim"] + [f"{room}_test" for room in ROOMS])
+    if code != 0:
+        sys.exit(text)
+    for found in [simulation_finds(), *(tests_find(room) for room in ROOMS)]:
+        if found:
+            sys.exit(f"the code as it is does not pass: {found}")
+
+
+def simulation_finds():
+    code, text = run([os.path.join(BUILD, SIMULATED[0]), *SIMULATED[1:]], 120)
+    if code == 0:
+        return None
+    seed = re.search(r"seed (\d+)", text)
+    broken = "hangs" if code == "hangs" else "seed " + (seed.group(1) if seed else "?")
+    return f"simulation: {broken}"
+
+
+def tests_find(room):
+    code, text = run([os.path.join(BUILD, "tests", f"{room}_test"), "--gtest_brief=1"], 120)
+    if code == 0:
+        return None
+    failed = re.search(r"\[  FAILED  \] ([^ \n,(]+)", text)
+    return f"{room}_test: {failed.group(1) if failed else code}"
+
+
+def rooms_from(path):
+    """The tests of the room that was changed come first."""
+    room = path.split("/")[1]
+    return sorted(ROOMS, key=lambda other: other != room)
+
+
+def find(path):
+    found = simulation_finds()
+    if found:
+        return found
+    for room in rooms_from(path):
+        code, text = build([f"{room}_test"])
+        if code != 0:
+            return None, text
+        found = tests_find(room)
+        if found:
+            return found
+    return None
+
+
+def main():
+    chosen = [int(argument) for argument in sys.argv[1:]] or range(1, len(MUTATIONS) + 1)
+    prepare()
+    survivors = []
+    for number in chosen:
+        what, path, before, after = MUTATIONS[number - 1]
+        file = os.path.join(COPY, path)
+        with open(file) as opened:
+            good = opened.read()
+        if good.count(before) < 1:
+            sys.exit(f"{number}: {path} has no longer the line {before!r}")
+        started = time.monotonic()
+        with open(file, "w") as opened:
+            opened.write(good.replace(before, after, 1))
+        code, text = build(["landfall-sim"])
+        if code != 0:
+            sys.exit(f"{number}: does not compile: {text[-2000:]}")
+        found = find(path)
+        with open(file, "w") as opened:
+            opened.write(good)
+        if not found:
+            survivors.append(f"{number} {what}")
+        print(f"{number:3} {what}: {found or 'NOT FOUND'} ({time.monotonic() - started:.0f} s)", flush=True)
+    print(f"{len(list(chosen))} faults, {len(survivors)} not found" + "".join(f"\n  {one}" for one in survivors))
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
