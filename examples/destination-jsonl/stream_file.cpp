@@ -17,7 +17,7 @@
 namespace jsonl {
 namespace {
 
-constexpr std::size_t buffer_size = 1 << 20;
+constexpr std::size_t buffer_size = 256 << 10;  // stays in the nearest caches until it is written
 
 /// The size without a last line that was not written whole.
 std::uint64_t size_of_whole_lines(File const& file, std::uint64_t size) {

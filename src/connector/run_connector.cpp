@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -292,9 +295,17 @@ int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& de
   order.options.on_progress = [progress, &blocking_pool](SyncProgress const& now) {
     progress->offer(blocking_pool, now);
   };
+  order.options.on_spill_failure = [logger = run.logger, &blocking_pool](Error failure) {
+    blocking_pool.submit([logger, failure = std::move(failure)] {
+      logger->warn("batches wait in memory instead of on disk: {}", failure.what());
+    });
+  };
   // As above: a coroutine that is about to wait must not wait for a log as well.
   order.options.on_retry = [logger = run.logger, &blocking_pool](RetryNotice notice) {
     blocking_pool.submit([logger, notice = std::move(notice)] { log_retry(*logger, notice); });
+  };
+  order.options.on_load_change = [logger = run.logger, &blocking_pool](LoadChange change) {
+    blocking_pool.submit([logger, change = std::move(change)] { logger->info("{}", to_string(change)); });
   };
   auto const answer_deadline = order.options.answer_deadline;
   auto const patience = order.options.patience;
@@ -339,6 +350,18 @@ int run_command(Run const& run) {
   return exit_usage;
 }
 
+// Blocks of input are taken and given back all the time, on many threads. Without this each thread gets a heap of its
+// own, every block is handed back to the system and faulted in again, and what the process holds is a multiple of its
+// memory budget.
+void keep_memory_in_one_heap() {
+#ifdef __GLIBC__
+  constexpr int large = 64 << 20;
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_THRESHOLD, large);
+  ::mallopt(M_TRIM_THRESHOLD, large);
+#endif
+}
+
 spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink) {
   if (format == LogFormat::plain) return std::make_shared<PlainLogSink>(STDERR_FILENO);
   return std::make_shared<AirbyteLogSink>(sink);
@@ -348,6 +371,7 @@ spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink) {
 
 int run_connector(int argc, char** argv, Connector connector) {
   open_closed_standard_descriptors();
+  keep_memory_in_one_heap();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
   std::string const program = argc > 0 ? argv[0] : "destination";

@@ -50,6 +50,16 @@ std::string format_totals(SyncReport const& report) {
                      byte_size(bytes), megabytes_per_second(bytes, elapsed), byte_size(report.peak_memory_bytes));
 }
 
+void append_load(std::vector<std::string>& lines, LoadHistory const& load) {
+  if (load.count > load.last.size()) {
+    lines.push_back(fmt::format("changes of concurrency and batch size: {}, the last {} were", exact_count(load.count),
+                                load.last.size()));
+  }
+  for (LoadChange const& change : load.last) {
+    lines.push_back(fmt::format("after {:.1f} s: {}", seconds(change.at), to_string(change)));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> format_run_report(SyncReport const& report, std::string_view reject_path) {
@@ -58,6 +68,7 @@ std::vector<std::string> format_run_report(SyncReport const& report, std::string
   if (auto const rejected = rejected_count(report); rejected != 0 && !reject_path.empty()) {
     lines.push_back(fmt::format("{} rejected records are in {}", exact_count(rejected), reject_path));
   }
+  append_load(lines, report.load);
   lines.push_back(fmt::format("STATE messages: {} received, {} emitted", exact_count(report.totals.states_received),
                               exact_count(report.totals.states_emitted)));
   lines.push_back(format_totals(report));

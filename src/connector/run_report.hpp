@@ -8,7 +8,8 @@
 
 namespace landfall {
 
-/// What a person wants to know of a finished run: one line for each stream in catalog order, the STATEs, the whole.
+/// What a person wants to know of a finished run: one line for each stream in catalog order, how the load was
+/// adapted, the STATEs, the whole.
 /// `reject_path`: where records went that could not be loaded; named when there are any.
 std::vector<std::string> format_run_report(SyncReport const& report, std::string_view reject_path = "");
 

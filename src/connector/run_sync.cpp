@@ -10,9 +10,12 @@
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/memory_budget.hpp>
 #include <landfall/runtime/message_queue.hpp>
+#include <landfall/spill/folder_storage.hpp>
+#include <landfall/spill/spill_store.hpp>
 #include <landfall/state/checkpoint_manager.hpp>
 #include <landfall/state/sync_manager.hpp>
 
+#include "pipeline/batch_spiller.hpp"
 #include "pipeline/batch_update_queue.hpp"
 #include "pipeline/rejector.hpp"
 #include "pipeline/step_pipeline.hpp"
@@ -25,6 +28,7 @@
 #include "tasks/open_stream_task.hpp"
 #include "tasks/process_batch_task.hpp"
 #include "tasks/process_records_task.hpp"
+#include "tasks/read_back_task.hpp"
 #include "tasks/setup_task.hpp"
 #include "tasks/spill_to_disk_task.hpp"
 #include "tasks/stats_emitter_task.hpp"
@@ -73,11 +77,14 @@ namespace {
 class SyncAssembly {
  public:
   SyncAssembly(asio::any_io_executor executor, Destination& destination, ByteSource& source, MessageSink& sink,
-               Clock& clock, DestinationCatalog catalog, SyncOptions options)
+               Clock& clock, DestinationCatalog catalog, SyncOptions options, SpillStore* spill_store)
       : options_(std::move(options)),
         clock_(clock),
         started_at_(clock.now()),
-        budget_(options_.memory_budget_bytes),
+        memory_for_reading_back_(
+            bytes_for_reading_back(spill_policy(spill_store), options_.memory_budget_bytes, options_.batch.bytes)),
+        budget_(options_.memory_budget_bytes - memory_for_reading_back_.capacity_bytes()),
+        spiller_(spill_policy(spill_store), spill_store, budget_, memory_for_reading_back_, options_.on_spill_failure),
         queues_(catalog),
         input_progress_(catalog.streams().size()),
         checkpoint_queue_(checkpoint_queue_bytes),
@@ -87,7 +94,9 @@ class SyncAssembly {
         scope_(executor, clock, options_.graceful_timeout),
         phases_(scope_, clock, options_.retry, options_.patience, options_.jitter_seed, options_.on_retry),
         rejector_(phases_, options_.reject_sink),
-        launcher_(executor, clock, make_parts(destination, source, sink)) {}
+        launcher_(executor, clock, make_parts(destination, source, sink)) {
+    queues_.serve(budget_);
+  }
 
   TaskLauncher& launcher() noexcept { return launcher_; }
 
@@ -111,12 +120,15 @@ class SyncAssembly {
     }
     progress.states_received = checkpoints_.received_count();
     progress.states_emitted = checkpoints_.emitted_count();
-    progress.memory_bytes = budget_.reserved_bytes();
+    progress.memory_bytes = budget_.reserved_bytes() + memory_for_reading_back_.reserved_bytes();
+    progress.batches_spilled = spiller_.spilled_batches();
+    progress.bytes_spilled = spiller_.spilled_bytes();
     progress.elapsed = clock_.now() - started_at_;
     return progress;
   }
 
-  std::uint64_t peak_memory_bytes() const { return budget_.peak_bytes(); }
+  /// At most: the two need not have been at their peak at once.
+  std::uint64_t peak_memory_bytes() const { return budget_.peak_bytes() + memory_for_reading_back_.peak_bytes(); }
 
  private:
   static constexpr std::uint64_t checkpoint_queue_bytes = 4 << 20;
@@ -124,6 +136,9 @@ class SyncAssembly {
   LauncherParts make_parts(Destination& destination, ByteSource& source, MessageSink& sink) {
     LauncherParts parts(scope_, sync_, checkpoint_queue_, open_stream_queue_, has_thrown_);
     parts.configuration = options_.launcher;
+    parts.load = governor_settings(destination);
+    parts.batch_bytes = &batch_bytes_;
+    parts.on_load_change = options_.on_load_change;
     ReaderOptions reader;
     reader.block_bytes = options_.block_bytes;
     reader.longest_line_bytes = options_.longest_line_bytes;
@@ -133,7 +148,9 @@ class SyncAssembly {
                                                                             budget_, input_progress_, reader);
     parts.setup = std::make_unique<DestinationSetupTaskFactory>(destination, phases_);
     parts.open_stream = std::make_unique<DestinationOpenStreamTaskFactory>(destination, open_stream_queue_, phases_);
-    parts.spill_to_disk = std::make_unique<MemorySpillTaskFactory>(queues_, clock_, options_.batch);
+    parts.spill_to_disk =
+        std::make_unique<QueueSpillToDiskTaskFactory>(queues_, spiller_, clock_, options_.batch, &batch_bytes_);
+    parts.read_back = std::make_unique<DiskReadBackTaskFactory>();
     parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>(phases_, rejector_);
     parts.process_batch = std::make_unique<LoaderProcessBatchTaskFactory>(phases_);
     if (auto steps = destination.load_steps(); !steps.empty()) {
@@ -146,8 +163,9 @@ class SyncAssembly {
     parts.teardown = std::make_unique<DestinationTeardownTaskFactory>(destination, phases_);
     parts.fail_stream = std::make_unique<LoaderFailStreamTaskFactory>(phases_);
     parts.fail_sync = std::make_unique<DestinationFailSyncTaskFactory>(destination, phases_);
-    parts.heartbeat = std::make_unique<ClockHeartbeatTaskFactory>(
-        clock_, options_.heartbeat_interval, options_.batch.checkpoint_wait, queues_, checkpoints_, checkpoint_queue_);
+    parts.heartbeat =
+        std::make_unique<ClockHeartbeatTaskFactory>(clock_, options_.heartbeat_interval, options_.batch.checkpoint_wait,
+                                                    queues_, budget_, checkpoints_, checkpoint_queue_);
     if (options_.on_progress) {
       parts.stats_emitter = std::make_unique<ProgressStatsEmitterTaskFactory>(
           clock_, options_.stats_interval, [this] { options_.on_progress(progress()); });
@@ -155,16 +173,31 @@ class SyncAssembly {
     return parts;
   }
 
+  GovernorSettings governor_settings(Destination const& destination) const {
+    GovernorSettings settings(sync_.catalog().streams().size(), options_.batch.bytes);
+    settings.narrow(destination.load_limits());
+    settings.concurrency = narrowed(settings.concurrency, options_.load_concurrency, "load_concurrency");
+    settings.batch_bytes = narrowed(settings.batch_bytes, options_.load_batch_bytes, "load_batch_bytes");
+    return settings;
+  }
+
+  SpillPolicy spill_policy(SpillStore const* store) const noexcept {
+    return store == nullptr ? SpillPolicy::never : options_.spill.policy;
+  }
+
   SyncOptions options_;
   Clock& clock_;
   TimePoint started_at_;
+  MemoryBudget memory_for_reading_back_;  // of the whole budget, with the next one
   MemoryBudget budget_;
+  BatchSpiller spiller_;
   StreamQueues queues_;
   InputProgress input_progress_;
   CheckpointQueue checkpoint_queue_;
   OpenStreamQueue open_stream_queue_;
   BatchUpdateQueue batch_updates_{UINT64_MAX};  // bounded by the batches on their way
   std::atomic<bool> has_thrown_ = false;
+  std::atomic<std::uint64_t> batch_bytes_ = 0;  // set by the launcher
   SyncManager sync_;
   CheckpointManager checkpoints_;  // on the control strand
   TaskScope scope_;
@@ -190,6 +223,36 @@ void check(SyncOptions const& options) {
   options.retry.check();
   require(options.heartbeat_interval > Duration::zero(), "the heartbeat interval must be more than 0");
   require(options.stats_interval > Duration::zero(), "the stats interval must be more than 0");
+  options.spill.check();
+  require(!options.spill.resume, "spill.resume: a sync does not go on with batches of an earlier process yet");
+}
+
+/// Null: batches stay in memory. Where nobody chose a directory, none is needed.
+awaitable<std::unique_ptr<SpillStore>> open_spill_store(SyncOptions const& options, DestinationCatalog const& catalog,
+                                                        Clock& clock) {
+  if (options.spill.policy == SpillPolicy::never) co_return nullptr;
+  std::optional<Error> failure;
+  try {
+    auto storage = options.spill_storage;
+    if (!storage) storage = std::make_shared<FolderStorage>(options.spill.directory_or_default());
+    auto store = std::make_unique<SpillStore>(options.spill, std::move(storage), clock, catalog);
+    co_await store->open();
+    co_return store;
+  } catch (Error const& error) {
+    failure = error;
+  }
+  bool const is_needed = options.spill.policy == SpillPolicy::always || !options.spill.directory.empty();
+  if (is_needed) throw Error(*failure);
+  if (options.on_spill_failure) options.on_spill_failure(*failure);
+  co_return nullptr;
+}
+
+awaitable<void> close_spill_store(SpillStore& store, std::function<void(Error const&)> const& on_failure) {
+  try {
+    co_await store.close();
+  } catch (Error const& error) {
+    if (on_failure) on_failure(error);  // files that stay: the next sync removes them
+  }
 }
 
 }  // namespace
@@ -198,8 +261,10 @@ awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, Mes
                                DestinationCatalog catalog, SyncOptions options, StopHandle stop) {
   check(options);
   auto executor = co_await asio::this_coro::executor;
+  std::unique_ptr<SpillStore> spill_store = co_await open_spill_store(options, catalog, clock);
+  auto const on_spill_failure = options.on_spill_failure;
   auto assembly = std::make_unique<SyncAssembly>(executor, destination, source, sink, clock, std::move(catalog),
-                                                 std::move(options));
+                                                 std::move(options), spill_store.get());
   TaskLauncher& launcher = assembly->launcher();
   StopAccess::attach(stop, launcher);
   SyncReport report;
@@ -208,9 +273,16 @@ awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, Mes
   // Also lets a stop request that was posted before the handle was detached run out.
   report.totals = co_await launcher.on_strand([&assembly] { return assembly->progress(); });
   report.peak_memory_bytes = assembly->peak_memory_bytes();
+  report.load = launcher.load_history();
   report.unjoined_tasks = launcher.unjoined_tasks();
-  // Tasks that ignore their cancellation still use it: it goes with the process.
-  if (!report.unjoined_tasks.empty()) static_cast<void>(assembly.release());
+  if (!report.unjoined_tasks.empty()) {
+    // Tasks that ignore their cancellation still use them: they go with the process.
+    static_cast<void>(assembly.release());
+    static_cast<void>(spill_store.release());
+    co_return report;
+  }
+  assembly.reset();  // with all batches that wait on disk
+  if (spill_store) co_await close_spill_store(*spill_store, on_spill_failure);
   co_return report;
 }
 

@@ -39,6 +39,10 @@ constexpr Setting stop_seconds{"stop_seconds", "LANDFALL_STOP_SECONDS", 1, day_s
 constexpr Setting patience_seconds{"patience_seconds", "LANDFALL_PATIENCE_SECONDS", 1, day_seconds};
 constexpr Setting answer_seconds{"answer_seconds", "LANDFALL_ANSWER_SECONDS", 1, day_seconds};
 
+// Of what adapts, in landfall.load.NAME or, fixed, as its value; in the environment fixed.
+constexpr Setting load_concurrency{"concurrency", "LANDFALL_LOAD_CONCURRENCY", 1, 10'000};
+constexpr Setting load_batch_bytes{"batch_bytes", "LANDFALL_LOAD_BATCH_BYTES", 1, tebibyte};
+
 // Of a phase, in landfall.retry.PHASE.
 constexpr Setting attempts{"attempts", nullptr, 1, 1'000};
 constexpr Setting system_attempts{"system_attempts", nullptr, 1, 1'000};
@@ -48,11 +52,11 @@ constexpr Setting first_delay_ms{"first_delay_ms", nullptr, 0, day_seconds * 1'0
 constexpr Setting longest_delay_ms{"longest_delay_ms", nullptr, 0, day_seconds * 1'000};
 
 /// One of a few words.
-template <class Value>
+template <class Value, std::size_t count = 2>
 struct Choice {
   char const* name;
   char const* variable;
-  std::array<std::pair<std::string_view, Value>, 2> values;
+  std::array<std::pair<std::string_view, Value>, count> values;
 };
 
 constexpr Choice<OnStreamFailure> on_stream_failure{
@@ -62,11 +66,28 @@ constexpr Choice<OnStreamFailure> on_stream_failure{
 constexpr Choice<OnStop> on_stop{
     "on_stop", "LANDFALL_ON_STOP", {{{"finish", OnStop::finish}, {"cancel", OnStop::cancel}}}};
 
+constexpr Setting longest_line_bytes{"longest_line_bytes", "LANDFALL_LONGEST_LINE_BYTES", 1 << 20,
+                                     std::int64_t{1} << 30};
+
+// Of landfall.spill.
+constexpr Choice<SpillPolicy, 3> spill_policy{
+    "policy",
+    "LANDFALL_SPILL_POLICY",
+    {{{"never", SpillPolicy::never}, {"over_budget", SpillPolicy::over_budget}, {"always", SpillPolicy::always}}}};
+constexpr Choice<SpillSync> spill_sync{
+    "sync", "LANDFALL_SPILL_SYNC", {{{"none", SpillSync::none}, {"group", SpillSync::group}}}};
+constexpr Setting max_disk_bytes{"max_disk_bytes", "LANDFALL_SPILL_MAX_DISK_BYTES", 1 << 20, std::int64_t{1} << 50};
+constexpr char const* spill_directory_variable = "LANDFALL_SPILL_DIRECTORY";
+constexpr std::array<std::string_view, 4> spill_members{"policy", "sync", "directory", "max_disk_bytes"};
+
 constexpr char const* reject_file_variable = "LANDFALL_REJECT_FILE";
 
-constexpr std::array<std::string_view, 12> landfall_members{
-    "memory_bytes", "batch_bytes",  "batch_records",    "batch_seconds",  "checkpoint_seconds", "on_stream_failure",
-    "on_stop",      "stop_seconds", "patience_seconds", "answer_seconds", "reject_file",        "retry"};
+constexpr std::array<std::string_view, 15> landfall_members{
+    "memory_bytes", "batch_bytes",  "batch_records",     "batch_seconds",  "checkpoint_seconds", "on_stream_failure",
+    "on_stop",      "stop_seconds", "patience_seconds",  "answer_seconds", "reject_file",        "load",
+    "retry",        "spill",        "longest_line_bytes"};
+constexpr std::array<std::string_view, 2> load_members{"concurrency", "batch_bytes"};
+constexpr std::array<std::string_view, 3> range_members{"min", "max", "initial"};
 constexpr std::array<std::string_view, 6> policy_members{"attempts",      "system_attempts", "attempt_seconds",
                                                          "total_seconds", "first_delay_ms",  "longest_delay_ms"};
 
@@ -94,12 +115,15 @@ std::int64_t parse_variable(Setting const& setting, std::string_view text) {
   return in_range(setting, setting.variable, value);
 }
 
-template <class Value>
-Value chosen(Choice<Value> const& choice, std::string_view where, std::string_view word) {
+template <class Value, std::size_t count>
+Value chosen(Choice<Value, count> const& choice, std::string_view where, std::string_view word) {
+  std::string known;
   for (auto const& [name, value] : choice.values) {
     if (name == word) return value;
+    if (!known.empty()) known += " or ";
+    known += fmt::format("\"{}\"", name);
   }
-  throw config_error("{} must be \"{}\" or \"{}\"", where, choice.values[0].first, choice.values[1].first);
+  throw config_error("{} must be {}", where, known);
 }
 
 class Settings {
@@ -107,6 +131,8 @@ class Settings {
   Settings(Configuration const& configuration, Environment const& environment)
       : section_(configuration.section("landfall")), environment_(environment) {
     require_known_members(section_, "landfall", landfall_members);
+    require_known_members(section_.section("load"), "landfall.load", load_members);
+    require_known_members(section_.section("spill"), "landfall.spill", spill_members);
   }
 
   std::uint64_t number(Setting const& setting, std::uint64_t fallback) const {
@@ -124,9 +150,43 @@ class Settings {
 
   template <class Value>
   Value choice(Choice<Value> const& choice, Value fallback) const {
-    if (auto const word = variable(choice.variable)) return chosen(choice, choice.variable, *word);
-    auto const word = section_.string(choice.name, "");
-    return word.empty() ? fallback : chosen(choice, fmt::format("landfall.{}", choice.name), word);
+    return choice_of(section_, "landfall", choice, fallback);
+  }
+
+  SpillSettings spill() const {
+    auto const section = section_.section("spill");
+    SpillSettings spill;
+    spill.policy = choice_of(section, "landfall.spill", spill_policy, spill.policy);
+    spill.sync = choice_of(section, "landfall.spill", spill_sync, spill.sync);
+    spill.directory = section.string("directory", "");
+    if (auto const path = variable(spill_directory_variable)) spill.directory = *path;
+    if (auto const text = variable(max_disk_bytes.variable)) {
+      spill.max_disk_bytes = static_cast<std::uint64_t>(parse_variable(max_disk_bytes, *text));
+    } else if (auto const value = section.integer(max_disk_bytes.name, 0); value != 0) {
+      auto const where = fmt::format("landfall.spill.{}", max_disk_bytes.name);
+      spill.max_disk_bytes = static_cast<std::uint64_t>(in_range(max_disk_bytes, where, value));
+    }
+    return spill;
+  }
+
+  /// Something that adapts, of the section `load`.
+  LoadRange range(Setting const& setting) const {
+    if (auto const text = variable(setting.variable)) {
+      return LoadRange::fixed(static_cast<std::uint64_t>(parse_variable(setting, *text)));
+    }
+    auto const section = section_.section("load");
+    auto const* const value = section.members().if_contains(setting.name);
+    if (value == nullptr || value->is_null()) return {};
+    auto const where = fmt::format("landfall.load.{}", setting.name);
+    if (value->is_object()) return given_range(setting, where, section.section(setting.name));
+    if (!value->is_number()) throw config_error("{} must be a whole number or an object", where);
+    return LoadRange::fixed(static_cast<std::uint64_t>(in_range(setting, where, section.integer(setting.name, 0))));
+  }
+
+  /// Whether an operator says anything about it.
+  bool gives(Setting const& setting) const {
+    auto const* const value = section_.members().if_contains(setting.name);
+    return variable(setting.variable) || (value != nullptr && !value->is_null());
   }
 
   std::string text(char const* name, char const* variable_name) const {
@@ -137,6 +197,26 @@ class Settings {
   Configuration section(char const* name) const { return section_.section(name); }
 
  private:
+  template <class Value, std::size_t count>
+  Value choice_of(Configuration const& section, std::string_view where, Choice<Value, count> const& choice,
+                  Value fallback) const {
+    if (auto const word = variable(choice.variable)) return chosen(choice, choice.variable, *word);
+    auto const word = section.string(choice.name, "");
+    return word.empty() ? fallback : chosen(choice, fmt::format("{}.{}", where, choice.name), word);
+  }
+
+  static LoadRange given_range(Setting const& setting, std::string const& where, Configuration const& given) {
+    require_known_members(given, where, range_members);
+    auto const member = [&](char const* name) -> std::optional<std::uint64_t> {
+      auto const* const value = given.members().if_contains(name);
+      if (value == nullptr || value->is_null()) return std::nullopt;
+      return static_cast<std::uint64_t>(in_range(setting, fmt::format("{}.{}", where, name), given.integer(name, 0)));
+    };
+    LoadRange const range(member("min"), member("max"), member("initial"));
+    static_cast<void>(narrowed(LoadBounds(), range, where));  // refuses what contradicts itself
+    return range;
+  }
+
   // An empty one is not set.
   std::optional<std::string> variable(char const* name) const {
     auto value = environment_(name);
@@ -220,6 +300,8 @@ SyncOptions sync_options(Configuration const& configuration, Environment const& 
   SyncOptions options;
   options.memory_budget_bytes = settings.number(memory_bytes, options.memory_budget_bytes);
   options.block_bytes = block_bytes_for(options.memory_budget_bytes);
+  options.longest_line_bytes = settings.number(longest_line_bytes, options.longest_line_bytes);
+  options.spill = settings.spill();
   options.batch.bytes = settings.number(batch_bytes, options.batch.bytes);
   options.batch.records = settings.number(batch_records, options.batch.records);
   options.batch.age = settings.time(batch_seconds, options.batch.age);
@@ -229,6 +311,14 @@ SyncOptions sync_options(Configuration const& configuration, Environment const& 
   options.launcher.stop_deadline = settings.time(stop_seconds, options.launcher.stop_deadline);
   options.patience = settings.time(patience_seconds, options.patience);
   options.answer_deadline = settings.time(answer_seconds, options.answer_deadline);
+  options.load_concurrency = settings.range(load_concurrency);
+  options.load_batch_bytes = settings.range(load_batch_bytes);
+  // The limit that an operator sets holds against what a destination would like.
+  if (settings.gives(batch_bytes) && !options.load_batch_bytes.max) {
+    options.load_batch_bytes.max = options.batch.bytes;
+    static_cast<void>(narrowed(LoadBounds(), options.load_batch_bytes,
+                               "landfall.load.batch_bytes, whose max is landfall.batch_bytes"));
+  }
   options.retry = retry_policies(settings.section("retry"), std::move(options.retry));
   return options;
 }

@@ -10,6 +10,8 @@ bool Destination::decodes_every_value() const { return false; }
 
 std::vector<std::unique_ptr<LoadStep>> Destination::load_steps() { return {}; }
 
+LoadLimits Destination::load_limits() const { return {}; }
+
 awaitable<void> Destination::teardown(SyncOutcome /*outcome*/) { co_return; }
 
 }  // namespace landfall

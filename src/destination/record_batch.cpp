@@ -24,6 +24,11 @@ RecordRun part_of(RecordRun const& run, std::uint32_t begin, std::uint32_t end) 
   return part;
 }
 
+/// They are one run that was cut.
+bool continues(RecordRun const& run, RecordRun const& next) {
+  return run.block == next.block && run.end == next.begin && run.first_number + run.size() == next.first_number;
+}
+
 }  // namespace
 
 std::string to_string(BatchId const& id) {
@@ -47,13 +52,19 @@ void RecordBatch::add(RecordRun run) {
   LANDFALL_ASSERT(empty() || run.first_number >= end_number());
   size_ += run.size();
   bytes_ += run.bytes;
-  runs_.push_back(std::move(run));
+  if (!runs_.empty() && continues(runs_.back(), run)) {
+    runs_.back().end = run.end;
+    runs_.back().bytes += run.bytes;
+  } else {
+    runs_.push_back(std::move(run));
+  }
 }
 
 RecordBatch RecordBatch::without(std::vector<RecordNumber> const& numbers) const {
   std::vector<RecordNumber> left_out = numbers;
   std::sort(left_out.begin(), left_out.end());
   RecordBatch rest(stream_, id_);
+  rest.kept_ = kept_;
   for (RecordRun const& run : runs_) {
     std::uint32_t begin = run.begin;
     auto number = std::lower_bound(left_out.begin(), left_out.end(), run.first_number);
@@ -68,6 +79,7 @@ RecordBatch RecordBatch::without(std::vector<RecordNumber> const& numbers) const
       rest.add(part_of(run, begin, run.end));
     }
   }
+  if (rest.empty()) rest.kept_.reset();
   return rest;
 }
 
@@ -75,6 +87,7 @@ std::pair<RecordBatch, RecordBatch> RecordBatch::halves() const {
   LANDFALL_ASSERT(size_ >= 2);
   std::pair<RecordBatch, RecordBatch> halves(RecordBatch(stream_, id_.first_half()),
                                              RecordBatch(stream_, id_.second_half()));
+  halves.first.kept_ = halves.second.kept_ = kept_;
   std::size_t missing = size_ / 2;
   for (RecordRun const& run : runs_) {
     auto const taken = static_cast<std::uint32_t>(std::min<std::size_t>(missing, run.size()));
@@ -94,6 +107,7 @@ std::pair<RecordBatch, RecordBatch> RecordBatch::halves() const {
 
 void RecordBatch::clear() noexcept {
   std::vector<RecordRun>().swap(runs_);  // gives the blocks and the table back, not only its content
+  kept_.reset();
   size_ = 0;
   bytes_ = 0;
 }

@@ -2,6 +2,8 @@
 
 namespace landfall {
 
+bool StreamLoader::needs_order() const { return true; }
+
 awaitable<void> StreamLoader::start() { co_return; }
 
 awaitable<Batch> StreamLoader::process_batch(Batch batch) {

@@ -63,16 +63,26 @@ PhaseRunner::PhaseRunner(TaskScope& scope, Clock& clock, RetryPolicies const& po
 }
 
 awaitable<void> PhaseRunner::run_until_answered(Phase phase, std::string name, Attempt<void> attempt, Probe probe,
-                                                StillWanted still_wanted) {
+                                                StillWanted still_wanted, AttemptWatch* watch) {
   RetryPolicy const policy = policies_[phase];
   TimePoint const started = clock_.now();
   for (std::size_t attempts_made = 1;; ++attempts_made) {
     Duration const left = std::max(Duration(1), policy.total_deadline - (clock_.now() - started));
-    std::exception_ptr failure = co_await attempt_once(name, attempt(), std::min(policy.attempt_deadline, left));
-    if (!failure) co_return;
+    Duration const deadline = std::min(policy.attempt_deadline, left);
+    TimePoint const attempt_started = clock_.now();
+    std::exception_ptr failure = co_await attempt_once(name, attempt(), deadline);
     auto const cancellation = co_await asio::this_coro::cancellation_state;
     bool const was_cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+    if (!failure) {
+      if (watch && !was_cancelled) co_await watch->attempt_ended(attempt_started, clock_.now(), std::nullopt, false);
+      co_return;
+    }
     Error const error = Error::from(failure);
+    if (watch && !was_cancelled && !scope_.is_hurried()) {
+      TimePoint const ended = clock_.now();
+      bool const timed_out = class_of(failure) == ErrorClass::unknown_outcome && ended - attempt_started >= deadline;
+      co_await watch->attempt_ended(attempt_started, ended, error, timed_out);
+    }
     if (was_cancelled || error.call_still_runs() || scope_.is_hurried()) std::rethrow_exception(failure);
 
     AfterFailure next = after_failure(phase, policy, class_of(failure), attempts_made);
@@ -98,7 +108,14 @@ awaitable<void> PhaseRunner::run_until_answered(Phase phase, std::string name, A
       std::rethrow_exception(failure);
     }
     if (on_retry_) on_retry_(RetryNotice(name, attempts_made, *delay, error));
+    if (watch) co_await watch->wait_begins(*delay);
     bool goes_on = co_await wait_before_next(name, *delay);
+    if (goes_on && watch) {
+      co_await watch->wait_ended();
+      // That may have taken its time, too: an attempt without any would turn a clear failure into an unknown outcome.
+      bool const has_time = clock_.now() - started + shortest_attempt(policy) <= policy.total_deadline;
+      goes_on = has_time && !scope_.is_hurried();
+    }
     if (goes_on && still_wanted) goes_on = co_await still_wanted();
     if (!goes_on) std::rethrow_exception(failure);
   }

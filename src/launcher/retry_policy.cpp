@@ -82,6 +82,10 @@ AfterFailure after_failure(Phase phase, RetryPolicy const& policy, ErrorClass fa
   return AfterFailure::give_up;
 }
 
+Duration shortest_attempt(RetryPolicy const& policy) noexcept {
+  return std::min<Duration>(policy.attempt_deadline, std::chrono::seconds(1));
+}
+
 std::optional<Duration> delay_before_next(RetryPolicy const& policy, std::size_t attempts_made, Duration elapsed,
                                           std::optional<std::chrono::milliseconds> retry_after, double random) {
   LANDFALL_ASSERT(attempts_made >= 1);
@@ -92,8 +96,7 @@ std::optional<Duration> delay_before_next(RetryPolicy const& policy, std::size_t
   Duration delay(static_cast<Duration::rep>(most * random));
   if (retry_after) delay = std::max<Duration>(delay, *retry_after);
   // An attempt with no time to answer would only turn a clear failure into an unknown outcome.
-  Duration const shortest_attempt = std::min<Duration>(policy.attempt_deadline, std::chrono::seconds(1));
-  if (elapsed + delay + shortest_attempt > policy.total_deadline) return std::nullopt;
+  if (elapsed + delay + shortest_attempt(policy) > policy.total_deadline) return std::nullopt;
   return delay;
 }
 

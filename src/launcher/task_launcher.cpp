@@ -14,10 +14,13 @@ namespace landfall {
 
 /// What the launcher knows of a stream beyond its StreamManager: what runs and what waits. Control strand only.
 struct TaskLauncher::StreamWork {
+  std::size_t place = 0;  // in the catalog
   Opening opening = Opening::waiting;
   std::shared_ptr<StreamLoader> loader;  // set while open
-  std::deque<RecordBatch> waiting;       // closed batches, in order, until it is their turn
-  bool records_in_progress = false;      // a process-records task has its turn
+  bool needs_order = true;               // what it says of itself
+  std::deque<WaitingBatch> waiting;      // closed batches, in order, until it is their turn
+  bool reads_back = false;               // a task reads what is to be the next one; it is not in `waiting`
+  std::map<BatchId, bool> calls;         // process-records tasks, and whether each holds its slot
   std::size_t in_flight = 0;             // tasks and pipeline batches that use the loader
   std::vector<TaskHandle> cancellable;   // of the process tasks
   std::optional<Error> failure;          // set: the stream is failing, or has failed
@@ -35,10 +38,15 @@ void require(bool present, char const* part) {
 }  // namespace
 
 TaskLauncher::TaskLauncher(asio::any_io_executor executor, Clock& clock, LauncherParts parts)
-    : executor_(executor), clock_(clock), strand_(asio::make_strand(executor)), parts_(std::move(parts)) {
+    : executor_(executor),
+      clock_(clock),
+      strand_(asio::make_strand(executor)),
+      parts_(std::move(parts)),
+      governor_(parts_.load, clock.now()) {
   require(parts_.setup != nullptr, "setup");
   require(parts_.open_stream != nullptr, "open_stream");
   require(parts_.spill_to_disk != nullptr, "spill_to_disk");
+  require(parts_.read_back != nullptr, "read_back");
   require(parts_.load_pipeline || (parts_.process_records && parts_.process_batch),
           "load_pipeline, or process_records and process_batch: a sync needs one way to load");
   require(parts_.update_batch_state != nullptr, "update_batch_state");
@@ -50,8 +58,12 @@ TaskLauncher::TaskLauncher(asio::any_io_executor executor, Clock& clock, Launche
   require(parts_.configuration.open_stream_workers > 0, "configuration.open_stream_workers: at least 1");
   require(parts_.configuration.stop_deadline > Duration::zero(), "configuration.stop_deadline: more than 0");
   for (auto const& stream : parts_.sync.catalog().streams()) {
-    work_.emplace(stream->descriptor, std::make_unique<StreamWork>());
+    auto& work = work_[stream->descriptor];
+    work = std::make_unique<StreamWork>();
+    work->place = turns_.size();
+    turns_.push_back(work.get());
   }
+  if (parts_.batch_bytes) parts_.batch_bytes->store(governor_.batch_bytes());
 }
 
 TaskLauncher::~TaskLauncher() = default;
@@ -102,11 +114,25 @@ awaitable<bool> TaskLauncher::handle_open_requested(StreamDescriptor stream) {
 }
 
 awaitable<void> TaskLauncher::handle_stream_started(StreamDescriptor stream, std::shared_ptr<StreamLoader> loader) {
-  co_await on_strand([this, &stream, &loader] { stream_started_on_strand(stream, std::move(loader)); });
+  bool needs_order = true;
+  std::exception_ptr failure;
+  try {
+    needs_order = loader->needs_order();  // connector code: not on the strand
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await on_strand([&] {
+    if (failure) fail_stream_on_strand(stream, Error::from(failure));  // and its loader, which was started, is closed
+    stream_started_on_strand(stream, std::move(loader), needs_order);
+  });
 }
 
 awaitable<void> TaskLauncher::handle_new_spilled_file(StreamDescriptor stream, SpilledFile file) {
   co_await on_strand([this, &stream, &file] { spilled_file_on_strand(stream, std::move(file)); });
+}
+
+awaitable<void> TaskLauncher::handle_batch_read_back(RecordBatch records) {
+  co_await on_strand([this, &records] { batch_read_back_on_strand(std::move(records)); });
 }
 
 awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
@@ -130,6 +156,36 @@ awaitable<void> TaskLauncher::handle_batch_split(StreamDescriptor stream, std::s
     work(stream).in_flight += parts;
     work_ended_on_strand(stream);
   });
+}
+
+awaitable<void> TaskLauncher::handle_call_ended(CallReport call) {
+  co_await on_strand([this, &call] { adapt_on_strand(governor_.call_ended(call)); });
+}
+
+awaitable<void> TaskLauncher::handle_batch_too_large(std::uint64_t bytes) {
+  co_await on_strand([this, bytes] { adapt_on_strand(governor_.batch_too_large(bytes, clock_.now())); });
+}
+
+awaitable<void> TaskLauncher::handle_call_waits(StreamDescriptor stream, BatchId batch, Duration delay) {
+  if (delay <= LoadGovernor::longest_wait_with_slot) co_return;
+  co_await on_strand([this, &stream, batch] {
+    bool& holds_slot = work(stream).calls.at(batch);
+    LANDFALL_ASSERT(holds_slot);
+    holds_slot = false;
+    governor_.give_slot_back();
+    start_calls_on_strand();
+  });
+}
+
+awaitable<void> TaskLauncher::handle_call_resumes(StreamDescriptor stream, BatchId batch) {
+  auto const turn = std::make_shared<Turn>(1);
+  co_await on_strand([this, &stream, batch, &turn] {
+    StreamWork& w = work(stream);
+    if (w.calls.at(batch)) return turn->close();
+    returning_.emplace_back(&w, batch, turn);
+    start_calls_on_strand();
+  });
+  (void)co_await turn->pop();
 }
 
 awaitable<void> TaskLauncher::handle_stream_complete(StreamDescriptor stream) {
@@ -232,16 +288,19 @@ bool TaskLauncher::open_requested_on_strand(StreamDescriptor const& stream) {
   return true;
 }
 
-void TaskLauncher::stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader) {
+void TaskLauncher::stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader,
+                                            bool needs_order) {
   StreamWork& w = work(stream);
   if (!parts_.sync.register_started_loader(stream, loader)) return;
   w.loader = std::move(loader);
+  w.needs_order = needs_order;
   w.opening = Opening::open;
   if (w.failure) {
     start_fail_stream_if_idle_on_strand(stream);
     return;
   }
-  process_next_on_strand(stream);
+  read_back_on_strand(w);
+  start_calls_on_strand();
   stream_complete_on_strand(stream);  // an empty stream may have ended before it was open
 }
 
@@ -254,28 +313,114 @@ void TaskLauncher::spilled_file_on_strand(StreamDescriptor const& stream, Spille
   if (file.end) manager.mark_end_of_stream(*file.end);
   if (w.failure || manager.is_closed()) return;  // the records are dropped, and are not acknowledged
   if (!file.records.empty()) w.waiting.push_back(std::move(file.records));
-  process_next_on_strand(stream);
+  read_back_on_strand(w);
+  start_calls_on_strand();
   stream_complete_on_strand(stream);
 }
 
-void TaskLauncher::process_next_on_strand(StreamDescriptor const& stream) {
-  StreamWork& w = work(stream);
-  if (w.opening != Opening::open) return;  // of a failed stream nothing waits
+// Batches that were tried already go first, then streams take turns. A load pipeline has workers of its own: there is
+// nothing to govern.
+void TaskLauncher::start_calls_on_strand() {
   if (parts_.load_pipeline) {
-    for (; !w.waiting.empty(); w.waiting.pop_front()) {
-      ++w.in_flight;
-      parts_.load_pipeline->submit(StepInput(w.loader, std::move(w.waiting.front())));
-    }
+    for (StreamWork* const w : turns_) submit_waiting_on_strand(*w);
     return;
   }
-  // One batch at a time, in order; steps of earlier batches may run meanwhile.
-  if (w.records_in_progress || w.waiting.empty()) return;
-  RecordBatch records = std::move(w.waiting.front());
+  for (; !returning_.empty() && governor_.has_slot(); returning_.pop_front()) {
+    Returning const& next = returning_.front();
+    governor_.take_slot();
+    next.stream->calls.at(next.batch) = true;
+    next.turn->close();
+  }
+  if (!returning_.empty()) governor_.note_waiting();
+  while (StreamWork* const w = next_to_call()) {
+    if (!governor_.has_slot()) return governor_.note_waiting();
+    start_call_on_strand(*w);
+  }
+}
+
+void TaskLauncher::submit_waiting_on_strand(StreamWork& w) {
+  while (has_next(w)) {
+    ++w.in_flight;
+    parts_.load_pipeline->submit(StepInput(w.loader, take_next_on_strand(w)));
+  }
+}
+
+// Its next batch can be loaded now. Of a failed stream nothing waits.
+bool TaskLauncher::has_next(StreamWork const& w) {
+  return w.opening == Opening::open && !w.reads_back && !w.waiting.empty() && !w.waiting.front().on_disk();
+}
+
+RecordBatch TaskLauncher::take_next_on_strand(StreamWork& w) {
+  LANDFALL_ASSERT(has_next(w));
+  RecordBatch records = w.waiting.front().take_records();
   w.waiting.pop_front();
-  w.records_in_progress = true;
+  read_back_on_strand(w);
+  return records;
+}
+
+// One batch of a stream at a time, while the one before it is being loaded.
+void TaskLauncher::read_back_on_strand(StreamWork& w) {
+  if (w.opening != Opening::open || w.reads_back || w.waiting.empty() || !w.waiting.front().on_disk()) return;
+  w.reads_back = true;
   ++w.in_flight;
+  auto task = parts_.read_back->make(*this, w.waiting.front().take_spilled());
+  w.waiting.pop_front();
+  w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_work));
+}
+
+void TaskLauncher::batch_read_back_on_strand(RecordBatch records) {
+  StreamWork& w = work(records.stream().descriptor);
+  LANDFALL_ASSERT(w.reads_back);
+  w.reads_back = false;
+  if (w.failure) return;
+  w.waiting.emplace_front(std::move(records));
+  start_calls_on_strand();
+}
+
+// One batch of a stream at a time, in order, unless its loader needs none; steps of earlier batches may run meanwhile.
+bool TaskLauncher::may_start_call(StreamWork const& w) const {
+  if (!has_next(w)) return false;
+  if (w.calls.empty()) return true;
+  // A stream that was told to wait long does not collect more batches that wait.
+  bool const none_waits = std::all_of(w.calls.begin(), w.calls.end(), [](auto const& call) { return call.second; });
+  return !w.needs_order && none_waits;
+}
+
+TaskLauncher::StreamWork* TaskLauncher::next_to_call() const {
+  for (std::size_t i = 0; i < turns_.size(); ++i) {
+    StreamWork* const w = turns_[(next_turn_ + i) % turns_.size()];
+    if (may_start_call(*w)) return w;
+  }
+  return nullptr;
+}
+
+void TaskLauncher::start_call_on_strand(StreamWork& w) {
+  RecordBatch records = take_next_on_strand(w);
+  BatchId const batch = records.id();
+  governor_.take_slot();
+  LANDFALL_ASSERT(!w.calls.contains(batch));
+  w.calls.emplace(batch, true);
+  ++w.in_flight;
+  next_turn_ = (w.place + 1) % turns_.size();
   auto task = parts_.process_records->make(*this, std::move(records));
-  w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_records));
+  w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_records, batch));
+}
+
+void TaskLauncher::call_task_ended_on_strand(StreamWork& w, BatchId batch) {
+  auto const call = w.calls.find(batch);
+  LANDFALL_ASSERT(call != w.calls.end());
+  if (call->second) governor_.give_slot_back();
+  w.calls.erase(call);
+  std::erase_if(returning_, [&](Returning const& task) { return task.stream == &w && task.batch == batch; });
+}
+
+void TaskLauncher::adapt_on_strand(std::vector<LoadChange> const& changes) {
+  for (LoadChange const& change : changes) {
+    load_history_.add(change);
+    if (change.knob == LoadKnob::batch_bytes && parts_.batch_bytes) parts_.batch_bytes->store(change.to);
+    if (parts_.on_load_change) parts_.on_load_change(change);
+  }
+  if (!changes.empty()) start_calls_on_strand();
 }
 
 void TaskLauncher::batch_on_strand(BatchEnvelope envelope) {
@@ -405,6 +550,8 @@ awaitable<void> TaskLauncher::wait_for_reader() {
 }
 
 void TaskLauncher::fail_all_on_strand(Error const& error) {
+  // With fail_fast each stream that fails comes here again.
+  if (std::exchange(all_failed_, true)) return;
   stop_reading_on_strand();
   parts_.open_stream_queue.discard();
   for (auto const& stream : parts_.sync.catalog().streams()) fail_stream_on_strand(stream->descriptor, error);
@@ -491,13 +638,13 @@ void TaskLauncher::verdict_on_strand(bool success) {
 
 // ---- tasks ----
 
-TaskHandle TaskLauncher::launch_on_strand(std::unique_ptr<Task> task, Role role) {
+TaskHandle TaskLauncher::launch_on_strand(std::unique_ptr<Task> task, Role role, BatchId batch) {
   std::string name = task->name();
   TerminalCondition const condition = task->terminal_condition();
-  return parts_.scope.launch(std::move(name), condition, run_task(std::move(task), role));
+  return parts_.scope.launch(std::move(name), condition, run_task(std::move(task), role, batch));
 }
 
-awaitable<void> TaskLauncher::run_task(std::unique_ptr<Task> task, Role role) {
+awaitable<void> TaskLauncher::run_task(std::unique_ptr<Task> task, Role role, BatchId batch) {
   std::exception_ptr failure;
   try {
     co_await task->execute();
@@ -505,10 +652,10 @@ awaitable<void> TaskLauncher::run_task(std::unique_ptr<Task> task, Role role) {
     failure = std::current_exception();
   }
   co_await asio::this_coro::throw_if_cancelled(false);  // a cancelled task still reports
-  co_await on_strand([&] { task_ended_on_strand(*task, role, failure); });
+  co_await on_strand([&] { task_ended_on_strand(*task, role, batch, failure); });
 }
 
-void TaskLauncher::task_ended_on_strand(Task const& task, Role role, std::exception_ptr failure) {
+void TaskLauncher::task_ended_on_strand(Task const& task, Role role, BatchId batch, std::exception_ptr failure) {
   std::optional<StreamDescriptor> const stream = task.stream();
   if (role == Role::input) {
     parts_.sync.mark_input_consumed();
@@ -517,7 +664,7 @@ void TaskLauncher::task_ended_on_strand(Task const& task, Role role, std::except
   } else if (role == Role::checkpoints && failure) {
     parts_.sync.mark_checkpoints_processed();
   } else if (role == Role::stream_records) {
-    work(*stream).records_in_progress = false;
+    call_task_ended_on_strand(work(*stream), batch);
   }
   // Only what was really cancelled is excused: connector code may know operation_aborted from operations of its own.
   bool const cancelled_by_us = failure && is_cancellation(failure) &&
@@ -529,7 +676,7 @@ void TaskLauncher::task_ended_on_strand(Task const& task, Role role, std::except
     exception_on_strand(task.failure_level(), stream, std::move(error));
   }
   if (role == Role::stream_work || role == Role::stream_records) work_ended_on_strand(*stream);
-  if (role == Role::stream_records && !failure) process_next_on_strand(*stream);
+  if (role == Role::stream_records) start_calls_on_strand();
   end_checkpoints_if_done_on_strand();
   start_ending_if_done_on_strand();
 }

@@ -13,12 +13,8 @@
 namespace landfall {
 
 LineReader::LineReader(ByteSource& source, MemoryBudget& budget, std::uint64_t block_bytes,
-                       std::uint64_t longest_line_bytes, std::function<void()> on_pressure)
-    : source_(source),
-      budget_(budget),
-      block_bytes_(block_bytes),
-      longest_line_bytes_(longest_line_bytes),
-      on_pressure_(std::move(on_pressure)) {
+                       std::uint64_t longest_line_bytes)
+    : source_(source), budget_(budget), block_bytes_(block_bytes), longest_line_bytes_(longest_line_bytes) {
   LANDFALL_ASSERT(block_bytes_ > 0);
   LANDFALL_ASSERT(longest_line_bytes_ > 0);
 }
@@ -54,8 +50,7 @@ awaitable<void> LineReader::change_block() {
   }
   std::size_t const capacity = next_capacity();
   std::uint64_t const bytes = capacity + Block::padding + sizeof(Block);
-  if (!budget_.fits(bytes) && on_pressure_) on_pressure_();
-  Reservation reservation = co_await budget_.reserve(bytes);
+  Reservation reservation = co_await budget_.reserve(bytes, on_pressure_);
 
   block_ = std::make_shared<Block>(capacity, std::move(reservation));
   std::memcpy(block_->data(), partial_line_.data(), partial_line_.size());
@@ -73,8 +68,7 @@ std::size_t LineReader::next_capacity() const {
 std::optional<InputLines> LineReader::take_lines(std::size_t end) {
   InputLines lines;
   lines.block = block_;
-  lines.first_line = lines_read_ + 1;
-  std::size_t const accepted_end = count_lines(lines, end);
+  std::size_t const accepted_end = end_of_accepted(end);
   lines.text = std::string_view(block_->data() + begin_, accepted_end - begin_);
   if (failure_) {
     block_.reset();
@@ -91,13 +85,12 @@ std::optional<InputLines> LineReader::take_last_line() {
   lines.block = std::exchange(block_, nullptr);
   lines.text = std::string_view(lines.block->data() + begin_, end_ - begin_);
   if (lines.text.empty()) return std::nullopt;
-  lines.first_line = ++lines_read_;
-  lines.line_count = 1;
   return lines;
 }
 
 // The end of those that are not too long: whether a line is accepted depends on nothing but the line.
-std::size_t LineReader::count_lines(InputLines& lines, std::size_t end) {
+std::size_t LineReader::end_of_accepted(std::size_t end) {
+  if (end - begin_ <= longest_line_bytes_) return end;  // of nearly every text
   std::size_t begin = begin_;
   while (begin < end) {
     char const* const start = block_->data() + begin;
@@ -109,8 +102,6 @@ std::size_t LineReader::count_lines(InputLines& lines, std::size_t end) {
       break;
     }
     begin += length + 1;
-    ++lines_read_;
-    ++lines.line_count;
   }
   return begin;
 }
@@ -131,7 +122,7 @@ void LineReader::keep_partial_line(std::size_t begin) {
 }
 
 void LineReader::refuse_line(std::string_view line) {
-  failure_ = system_error("line {} is longer than {} bytes, the longest line that is allowed", lines_read_ + 1,
+  failure_ = system_error("a line longer than {} bytes, the longest that is allowed (longest_line_bytes)",
                           longest_line_bytes_);
   if (auto const stream = guess_stream(line)) failure_->add_context("stream " + to_string(*stream));
 }

@@ -22,8 +22,6 @@ struct InputLines {
 
   std::shared_ptr<Block> block;  ///< where they lie; several InputLines may share one
   std::string_view text;         ///< not empty; each line ends with '\n', only the last one of the input may not
-  std::uint64_t first_line = 1;  ///< number of the first of them in the input, from 1
-  std::uint64_t line_count = 0;
 };
 
 /// Cuts the input into whole lines, in blocks that are shared instead of copied.
@@ -39,13 +37,14 @@ class LineReader {
  public:
   /// `block_bytes`: of a usual block; a longer line gets a larger one, doubled until it fits.
   /// `longest_line_bytes`: without the line end; a longer line is an error.
-  /// `on_pressure`: called before it waits for memory, so that others free some.
-  LineReader(ByteSource& source, MemoryBudget& budget, std::uint64_t block_bytes, std::uint64_t longest_line_bytes,
-             std::function<void()> on_pressure = nullptr);
+  LineReader(ByteSource& source, MemoryBudget& budget, std::uint64_t block_bytes, std::uint64_t longest_line_bytes);
+
+  /// Called when it waits for memory, so that others free some.
+  void on_pressure(std::function<void()> callback) { on_pressure_ = std::move(callback); }
 
   /// The next lines; nothing at the end of the input.
-  /// Errors: what the source throws; Error(system) which names the line that is too long, after all lines before it
-  ///         were handed out. After an error of its own it gives the same one again.
+  /// Errors: what the source throws; Error(system) about the line that is too long, after all lines before it were
+  ///         handed out: it is the next one. After an error of its own it gives the same one again.
   awaitable<std::optional<InputLines>> next();
 
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
@@ -55,7 +54,7 @@ class LineReader {
   std::size_t next_capacity() const;
   std::optional<InputLines> take_lines(std::size_t end);
   std::optional<InputLines> take_last_line();
-  std::size_t count_lines(InputLines& lines, std::size_t end);
+  std::size_t end_of_accepted(std::size_t end);
   void keep_partial_line(std::size_t begin);
   void refuse_line(std::string_view line);
 
@@ -69,7 +68,6 @@ class LineReader {
   std::size_t begin_ = 0;         // of what was read and not handed out: the beginning of a line
   std::size_t end_ = 0;
   std::string partial_line_;  // while there is no block
-  std::uint64_t lines_read_ = 0;
   std::uint64_t bytes_read_ = 0;
   bool ended_ = false;
   std::optional<Error> failure_;

@@ -1,5 +1,7 @@
 #include "pipeline/router.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <functional>
 
 #include <landfall/runtime/assert.hpp>
@@ -37,6 +39,45 @@ RecordSlice slice_of(ParsedMessage const& message) {
 
 }  // namespace
 
+bool pays_to_copy(std::uint64_t record_bytes, std::uint64_t text_bytes, std::uint64_t block_bytes) {
+  constexpr std::uint64_t least_share = 8;     // an eighth of what was read
+  constexpr std::uint64_t smallest_text = 16;  // of a read that brought less than a sixteenth of a block, as of that
+  return record_bytes * least_share < std::max(text_bytes, block_bytes / smallest_text);
+}
+
+Router::CopiedRecords::CopiedRecords(Block const& like, std::uint64_t usual_bytes, std::uint32_t least_records,
+                                     std::uint64_t least_bytes) {
+  constexpr std::uint32_t most_runs = 8;  // a stream that has little in a block will have little in the next ones
+  std::uint64_t const least = least_bytes + least_records * sizeof(RecordSlice);
+  std::uint64_t const runs = std::clamp<std::uint64_t>(usual_bytes / least, 1, most_runs);
+  std::uint64_t const slice_count = least_records * runs;
+  records = std::make_shared<RecordBlock>();
+  records->slices.resize(slice_count);
+  std::uint64_t const capacity = (least_bytes + Block::padding) * runs;
+  records->block = like.sibling(capacity, sizeof(RecordBlock) + slice_count * sizeof(RecordSlice));
+}
+
+bool Router::CopiedRecords::has_room(std::uint32_t more_records, std::uint64_t more_bytes) const noexcept {
+  return records != nullptr && slices_used + more_records <= records->slices.size() &&
+         bytes_used + more_bytes + Block::padding <= records->block->capacity();
+}
+
+// Behind the records of a run comes their padding: others may read it while the next ones are added.
+void Router::CopiedRecords::end_run() noexcept { bytes_used += Block::padding; }
+
+void Router::CopiedRecords::add(RecordSlice const& original) {
+  RecordSlice& slice = records->slices[slices_used++] = original;
+  slice.data = copy(original.data, original.data_size);
+  if (slice.meta != nullptr) slice.meta = copy(original.meta, original.meta_size);
+}
+
+char const* Router::CopiedRecords::copy(char const* bytes, std::size_t size) {
+  char* const room = records->block->data() + bytes_used;
+  std::memcpy(room, bytes, size);
+  bytes_used += size;
+  return room;
+}
+
 std::size_t Router::NameHash::operator()(StreamName const& name) const noexcept {
   std::hash<std::string_view> const hash;
   return name.name_space ? hash(name.name) * 31 + hash(*name.name_space) + 1 : hash(name.name);
@@ -44,7 +85,7 @@ std::size_t Router::NameHash::operator()(StreamName const& name) const noexcept 
 
 Router::Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& clock, Validation validation,
                InputProgress& progress)
-    : checkpoint_queue_(checkpoints), clock_(clock), progress_(progress), parser_(validation) {
+    : checkpoint_queue_(checkpoints), clock_(clock), progress_(progress), scanner_(validation), parser_(validation) {
   LANDFALL_ASSERT(progress.streams.size() == queues.all().size());
   streams_.reserve(queues.all().size());
   for (auto const& queue : queues.all()) {
@@ -54,37 +95,41 @@ Router::Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& 
 }
 
 void Router::route(InputLines const& lines) {
-  line_number_ = lines.first_line - 1;
+  std::uint64_t const lines_before = line_number_;
   try {
     route_lines(lines.text);
   } catch (...) {
-    forward(lines);  // what stood before the bad line is loaded and acknowledged
+    forward(lines, line_number_ - lines_before);  // what stood before the bad line is loaded and acknowledged
     throw;
   }
-  forward(lines);
+  forward(lines, line_number_ - lines_before);
 }
 
 void Router::route_lines(std::string_view text) {
-  while (!text.empty()) {
-    std::size_t const end = text.find('\n');
-    bool const is_cut = end == std::string_view::npos;
-    std::string_view const line = text.substr(0, end);
-    text.remove_prefix(is_cut ? text.size() : end + 1);
+  scanner_.begin(text);
+  while (scanner_.next()) {
     ++line_number_;
-    if (!is_blank(line)) route_line(line, is_cut);
+    std::string_view line = scanner_.line();
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (ParsedMessage const* const record = scanner_.record()) {
+      route_message(*record, line);
+    } else if (!is_blank(line)) {
+      route_message(parse(line), line);
+    }
   }
 }
 
-void Router::route_line(std::string_view line, bool is_cut) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  ParsedMessage const* message = nullptr;
+ParsedMessage const& Router::parse(std::string_view line) {
   try {
-    message = &parser_.parse(line);
+    return parser_.parse(line);
   } catch (Error& error) {
-    throw broken_line(std::move(error), line, is_cut);
+    throw broken_line(std::move(error), line);
   }
+}
+
+void Router::route_message(ParsedMessage const& message, std::string_view line) {
   try {
-    handle(*message, line);
+    handle(message, line);
   } catch (Error& error) {
     error.add_context(fmt::format("line {}", line_number_));
     throw;
@@ -205,21 +250,21 @@ Error Router::unknown_stream(ErrorClass error_class, std::string_view what, Stre
                                         to_string(descriptor_of(name)), known));
 }
 
-Error Router::broken_line(Error error, std::string_view line, bool is_cut) const {
-  if (is_cut) error = system_error("input ended in the middle of line {}", line_number_);
+Error Router::broken_line(Error error, std::string_view line) const {
+  if (scanner_.is_cut()) error = system_error("input ended in the middle of line {}", line_number_);
   if (auto const stream = guess_stream(line)) error.add_context(in_stream(*stream));
-  if (!is_cut) error.add_context(fmt::format("line {}", line_number_));
+  if (!scanner_.is_cut()) error.add_context(fmt::format("line {}", line_number_));
   return error;
 }
 
-void Router::forward(InputLines const& lines) {
-  if (!slices_.empty()) forward_records(lines.block);
+void Router::forward(InputLines const& lines, std::uint64_t line_count) {
+  if (!slices_.empty()) forward_records(lines);
   for (Checkpoint& checkpoint : checkpoints_) {
     std::uint64_t const bytes = checkpoint.state.size_bytes();
     checkpoint_queue_.push_now(std::move(checkpoint), bytes);
   }
   for (auto const& [stream, end] : ends_) forward_end(stream, end);
-  progress_.lines += lines.line_count;
+  progress_.lines += line_count;
   progress_.bytes += lines.text.size();
   progress_.states += checkpoints_.size();
   progress_.ignored_messages += std::exchange(ignored_in_block_, 0);
@@ -227,34 +272,17 @@ void Router::forward(InputLines const& lines) {
   ends_.clear();
 }
 
-// One vector for the block, grouped by stream, and one run of it for each stream.
-void Router::forward_records(std::shared_ptr<Block> const& block) {
-  auto records = std::make_shared<RecordBlock>();
-  records->block = block;
-  records->slices.resize(slices_.size());
-  block->account(sizeof(RecordBlock) + slices_.size() * sizeof(RecordSlice));
-  std::uint32_t index = 0;
-  for (std::size_t const i : with_records_) {
-    streams_[i].next_index = index;
-    index += streams_[i].block_records;
-  }
-  LANDFALL_ASSERT(index == slices_.size());
-  for (std::size_t i = 0; i < slices_.size(); ++i) {
-    records->slices[streams_[stream_of_[i]].next_index++] = slices_[i];
-  }
+// One run for each stream. The slices are grouped by stream first: of each stream they lie together, in order.
+void Router::forward_records(InputLines const& lines) {
+  group_by_stream();
+  ++texts_since_pressure_;
+  TimePoint const now = clock_.now();
+  std::shared_ptr<RecordBlock> shared;  // made for the first stream that keeps its records where they are
   for (std::size_t const i : with_records_) {
     Stream& stream = streams_[i];
-    RecordRun run;
-    run.block = records;
-    run.begin = stream.next_index - stream.block_records;
-    run.end = stream.next_index;
-    run.first_number = stream.read.records - stream.block_records;
-    run.bytes = stream.block_bytes;
-    stream.queue->queued_until = stream.read.records;
-    stream.queue->accumulated_bytes += run.bytes;
-    stream.queue->queue.push_now(std::move(run), stream.block_bytes);
-    progress_.streams[i].records = stream.read.records;
-    progress_.streams[i].bytes = stream.read.bytes;
+    bool const copied = pays_to_copy(stream.block_bytes, lines.text.size(), lines.block->capacity());
+    if (!copied && !shared) shared = share(lines.block);
+    queue_run(i, copied ? copy_out(stream, *lines.block) : run_of(stream, shared), now);
     stream.block_records = 0;
     stream.block_bytes = 0;
   }
@@ -263,11 +291,71 @@ void Router::forward_records(std::shared_ptr<Block> const& block) {
   with_records_.clear();
 }
 
+void Router::group_by_stream() {
+  std::uint32_t index = 0;
+  for (std::size_t const i : with_records_) {
+    streams_[i].next_index = index;
+    index += streams_[i].block_records;
+  }
+  LANDFALL_ASSERT(index == slices_.size());
+  grouped_.resize(slices_.size());
+  for (std::size_t i = 0; i < slices_.size(); ++i) grouped_[streams_[stream_of_[i]].next_index++] = slices_[i];
+}
+
+std::shared_ptr<RecordBlock> Router::share(std::shared_ptr<Block> const& block) const {
+  auto records = std::make_shared<RecordBlock>();
+  records->block = block;
+  records->slices = grouped_;
+  block->account(sizeof(RecordBlock) + grouped_.size() * sizeof(RecordSlice));
+  return records;
+}
+
+RecordRun Router::run_of(Stream const& stream, std::shared_ptr<RecordBlock const> records) {
+  RecordRun run;
+  run.block = std::move(records);
+  run.begin = stream.next_index - stream.block_records;
+  run.end = stream.next_index;
+  run.first_number = stream.read.records - stream.block_records;
+  run.bytes = stream.block_bytes;
+  return run;
+}
+
+// The same records, in memory of their own: behind those that were copied before, where there is room. Others may read
+// those meanwhile.
+RecordRun Router::copy_out(Stream& stream, Block const& block) const {
+  CopiedRecords& copied = stream.copied;
+  if (!copied.has_room(stream.block_records, stream.block_bytes)) {
+    // What all streams keep room in is a few blocks together, so a small part of the memory budget.
+    constexpr int calm = 16;  // while it presses, none is kept
+    std::uint64_t const most_bytes = std::min<std::uint64_t>(64 << 10, 4 * block.capacity() / streams_.size());
+    std::uint64_t const usual_bytes = texts_since_pressure_ < calm ? 0 : most_bytes;
+    copied = CopiedRecords(block, usual_bytes, stream.block_records, stream.block_bytes);
+  }
+  auto const first = grouped_.begin() + (stream.next_index - stream.block_records);
+  RecordRun run = run_of(stream, copied.records);
+  run.begin = copied.slices_used;
+  for (auto slice = first; slice != first + stream.block_records; ++slice) copied.add(*slice);
+  run.end = copied.slices_used;
+  copied.end_run();
+  return run;
+}
+
+void Router::queue_run(std::size_t index, RecordRun run, TimePoint now) {
+  Stream const& stream = streams_[index];
+  stream.queue->push(ReadRun(std::move(run), now));
+  progress_.streams[index].records = stream.read.records;
+  progress_.streams[index].bytes = stream.read.bytes;
+}
+
 void Router::forward_end(std::size_t stream, EndOfStream const& end) {
-  StreamQueue& queue = *streams_[stream].queue;
-  queue.queue.push_now(end, sizeof(EndOfStream));
-  queue.queue.close();
+  streams_[stream].copied = CopiedRecords();
+  streams_[stream].queue->push_end(end);
   progress_.streams[stream].ended = true;
+}
+
+void Router::give_back_room() noexcept {
+  texts_since_pressure_ = 0;
+  for (Stream& stream : streams_) stream.copied = CopiedRecords();
 }
 
 void Router::end_of_input(bool input_complete) {

@@ -19,6 +19,7 @@
 
 #include "pipeline/line_reader.hpp"
 #include "pipeline/stream_queue.hpp"
+#include "protocol/line_scanner.hpp"
 #include "protocol/message_parser.hpp"
 
 namespace landfall {
@@ -39,11 +40,17 @@ struct InputProgress {
   std::vector<Stream> streams;  ///< in catalog order
 };
 
+/// Whether the records of a stream are copied out of the block they were read in, which they would keep in memory:
+/// `record_bytes` in `text_bytes` that were read, into a block of `block_bytes`.
+bool pays_to_copy(std::uint64_t record_bytes, std::uint64_t text_bytes, std::uint64_t block_bytes);
+
 /// Sends what the input says to those it is for: records to their stream's queue, STATEs with their place in the input
 /// to the checkpoint queue, the end of a stream to its queue.
 ///
 /// Meaning: positions are counts of records read, so the records of a block may be queued together, once for each
 ///          stream, before the STATEs and ends that stand between them.
+/// Memory:  records stay slices of the input block, but for those of a stream that has little in it: they are copied
+///          out, so that a block is not kept for the sake of a few of its records.
 /// Cost:    per record a slice and two counters; memory, queue and atomics once per block and stream.
 /// Threads: one caller at a time; no waiting.
 /// Errors:  "line N: ...", never with content of a record. What stood before that line has been forwarded by then; what
@@ -60,10 +67,31 @@ class Router {
   ///         the catalog, or with a file.
   void route(InputLines const& lines);
 
+  /// Memory presses: gives back the room that it keeps for records which it copies out.
+  void give_back_room() noexcept;
+
+  /// Lines that were looked at, blank and ignored ones too.
+  std::uint64_t lines_routed() const noexcept { return line_number_; }
+
   /// Ends every stream that has not ended. `input_complete`: see EndOfStream. The second time it changes nothing.
   void end_of_input(bool input_complete);
 
  private:
+  /// Records that were copied out, with room for more. What was added does not change or move any more.
+  struct CopiedRecords {
+    CopiedRecords() = default;
+    CopiedRecords(Block const& like, std::uint64_t usual_bytes, std::uint32_t least_records, std::uint64_t least_bytes);
+
+    bool has_room(std::uint32_t more_records, std::uint64_t more_bytes) const noexcept;
+    void add(RecordSlice const& original);
+    void end_run() noexcept;
+    char const* copy(char const* bytes, std::size_t size);
+
+    std::shared_ptr<RecordBlock> records;  // null at first
+    std::uint32_t slices_used = 0;
+    std::uint64_t bytes_used = 0;
+  };
+
   struct Stream {
     explicit Stream(StreamQueue& stream_queue) : queue(&stream_queue) {}
     StreamQueue* queue;
@@ -71,6 +99,7 @@ class Router {
     std::optional<RecordNumber> state_behind;  // records before the last STATE of its scope
     bool incomplete = false;
     bool ended = false;
+    CopiedRecords copied;
     // of the block at hand
     std::uint32_t block_records = 0;
     std::uint32_t next_index = 0;
@@ -81,33 +110,42 @@ class Router {
   };
 
   void route_lines(std::string_view text);
-  void route_line(std::string_view line, bool is_cut);
+  ParsedMessage const& parse(std::string_view line);
+  void route_message(ParsedMessage const& message, std::string_view line);
   void handle(ParsedMessage const& message, std::string_view line);
   void handle_record(ParsedMessage const& message, std::string_view line);
   void handle_state();
   void handle_status(ParsedMessage const& message, StreamStatus status);
   Stream* find(StreamName const& name);
   Error unknown_stream(ErrorClass error_class, std::string_view what, StreamName const& name) const;
-  Error broken_line(Error error, std::string_view line, bool is_cut) const;
+  Error broken_line(Error error, std::string_view line) const;
   std::vector<StreamPosition> positions_of(StateMessage const& state);
   EndOfStream end_of(Stream const& stream, StreamStatus status, bool input_complete) const;
-  void forward(InputLines const& lines);
-  void forward_records(std::shared_ptr<Block> const& block);
+  void forward(InputLines const& lines, std::uint64_t line_count);
+  void forward_records(InputLines const& lines);
+  void group_by_stream();
+  std::shared_ptr<RecordBlock> share(std::shared_ptr<Block> const& block) const;
+  static RecordRun run_of(Stream const& stream, std::shared_ptr<RecordBlock const> records);
+  RecordRun copy_out(Stream& stream, Block const& block) const;
+  void queue_run(std::size_t stream, RecordRun run, TimePoint now);
   void forward_end(std::size_t stream, EndOfStream const& end);
 
   CheckpointQueue& checkpoint_queue_;
   Clock const& clock_;
   InputProgress& progress_;
+  LineScanner scanner_;
   MessageParser parser_;
   std::vector<Stream> streams_;                                    // in catalog order
   std::unordered_map<StreamName, std::size_t, NameHash> by_name_;  // views of the catalog's names
   std::size_t last_found_ = 0;
   std::uint64_t line_number_ = 0;
   std::uint64_t ignored_in_block_ = 0;
+  std::uint64_t texts_since_pressure_ = 0;
 
   // The block at hand; kept for the next one, so that nothing is allocated for a record.
   std::vector<RecordSlice> slices_;        // in the order read
   std::vector<std::uint32_t> stream_of_;   // parallel to slices_
+  std::vector<RecordSlice> grouped_;       // the same, grouped by stream
   std::vector<std::size_t> with_records_;  // streams, in order of their first record
   std::vector<Checkpoint> checkpoints_;
   std::vector<std::pair<std::size_t, EndOfStream>> ends_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <new>
 #include <utility>
 
 namespace landfall {
@@ -17,10 +19,88 @@ void raise_to(std::atomic<RecordNumber>& value, RecordNumber wanted) {
 
 }  // namespace
 
+void StreamQueue::push(ReadRun run) {
+  std::uint64_t const bytes = run.records.bytes;
+  RecordNumber const first = run.records.first_number;
+  RecordNumber const until = first + run.records.size();
+  queued_until_ = until;
+  std::uint64_t const accumulated = accumulated_bytes_ += bytes;
+  queue_.push_quietly(std::move(run), bytes);
+  // Read after the run was queued: a spill task that says less now will find the run in the queue.
+  // The same with a flush that was asked for while it was on its way into the queue.
+  bool const is_due = accumulated >= due_bytes_.load() || until >= due_until_.load() || flush_until_.load() > first;
+  if (is_due) queue_.wake();
+}
+
+void StreamQueue::push_end(EndOfStream const& end) {
+  queue_.push_quietly(end, sizeof(EndOfStream));
+  queue_.close();
+}
+
+void StreamQueue::begin_batch(std::uint64_t due_bytes, std::uint64_t due_records) noexcept {
+  due_bytes_ = due_bytes;
+  due_until_ = due_records > UINT64_MAX - batched_until_ ? UINT64_MAX : batched_until_ + due_records;
+}
+
+void StreamQueue::end_batch(RecordBatch& batch) {
+  std::uint64_t const bytes = batch.bytes();
+  accumulated_bytes_ -= bytes;
+  if (batch.empty()) return;
+  batched_until_ = batch.end_number();
+  closed_->bytes += bytes;
+  auto leave = [closed = closed_, bytes, one = one_unfinished()](void const*) mutable {
+    one.reset();
+    closed->bytes -= bytes;
+    if (closed->when_one_is_gone) closed->when_one_is_gone();
+  };
+  batch.keep(std::shared_ptr<void const>(nullptr, std::move(leave)));
+}
+
+std::shared_ptr<void const> StreamQueue::one_unfinished() const {
+  ++*unfinished_;
+  auto leave = [count = unfinished_](void const*) { --*count; };
+  return std::shared_ptr<void const>(nullptr, std::move(leave));
+}
+
+StreamQueue::Taken StreamQueue::take() {
+  auto queued = queue_.take_queued();
+  Taken taken;
+  taken.elements = std::exchange(put_back_, {});
+  std::ranges::move(queued.elements, std::back_inserter(taken.elements));
+  taken.ended = queued.ended;
+  return taken;
+}
+
+awaitable<StreamQueue::Taken> StreamQueue::wait() {
+  auto queued = co_await queue_.pop_woken();
+  Taken taken;
+  taken.elements = std::move(queued.elements);
+  taken.ended = queued.ended;
+  co_return taken;
+}
+
+void StreamQueue::discard() {
+  discarded_ = true;
+  queue_.discard();
+  put_back_.clear();
+}
+
+void StreamQueue::request_flush() {
+  raise_to(flush_until_, queued_until_.load());
+  queue_.wake();
+}
+
+std::uint64_t bytes_to_flush(std::uint64_t capacity_bytes, std::uint64_t reserved_bytes,
+                             std::uint64_t closed_bytes) noexcept {
+  std::uint64_t const too_much = reserved_bytes - std::min(reserved_bytes, capacity_bytes);
+  std::uint64_t const wanted = std::max<std::uint64_t>(capacity_bytes / 4, 1) + too_much;
+  return wanted - std::min(wanted, closed_bytes);
+}
+
 StreamQueues::StreamQueues(DestinationCatalog const& catalog) {
   queues_.reserve(catalog.streams().size());
   for (auto const& stream : catalog.streams()) {
-    queues_.push_back(std::make_unique<StreamQueue>(stream));
+    queues_.push_back(std::make_unique<StreamQueue>(stream, closed_));
     by_descriptor_.emplace(stream->descriptor, queues_.back().get());
   }
 }
@@ -30,21 +110,38 @@ StreamQueue* StreamQueues::find(StreamDescriptor const& stream) {
   return found == by_descriptor_.end() ? nullptr : found->second;
 }
 
-void StreamQueues::request_flush_of_all() {
+void StreamQueues::serve(MemoryBudget const& budget) {
+  closed_->when_one_is_gone = [this, &budget] {
+    // In a destructor: where it fails, the next heartbeat does the same.
+    try {
+      if (budget.is_waited_for()) free_memory(budget);
+    } catch (std::bad_alloc const&) {
+    }
+  };
+}
+
+void StreamQueues::free_memory(MemoryBudget const& budget) {
+  request_flush(bytes_to_flush(budget.capacity_bytes(), budget.reserved_bytes(), closed_bytes()));
+}
+
+void StreamQueues::request_flush_of_all() { request_flush(UINT64_MAX); }
+
+void StreamQueues::request_flush(std::uint64_t bytes) {
   std::vector<std::pair<std::uint64_t, StreamQueue*>> holding;
   for (auto const& queue : queues_) {
-    std::uint64_t const bytes = queue->accumulated_bytes.load();
-    if (bytes > 0) holding.emplace_back(bytes, queue.get());
+    std::uint64_t const held = queue->accumulated_bytes();
+    if (held > 0) holding.emplace_back(held, queue.get());
   }
   std::ranges::sort(holding, std::greater<>(), [](auto const& entry) { return entry.first; });
-  for (auto const& [bytes, queue] : holding) {
-    raise_to(queue->flush_until, queue->queued_until.load());
-    queue->queue.wake();
+  for (auto const& [held, queue] : holding) {
+    if (bytes == 0) return;
+    queue->request_flush();
+    bytes -= std::min(bytes, held);
   }
 }
 
 void StreamQueues::check_age_of_all() {
-  for (auto const& queue : queues_) queue->queue.wake();
+  for (auto const& queue : queues_) queue->wake();
 }
 
 }  // namespace landfall

@@ -10,4 +10,8 @@ Block::Block(std::size_t capacity, Reservation reservation)
       capacity_(capacity),
       reservation_(std::move(reservation)) {}
 
+std::shared_ptr<Block> Block::sibling(std::size_t capacity, std::size_t extra_bytes) const {
+  return std::make_shared<Block>(capacity, reservation_.another(capacity + padding + sizeof(Block) + extra_bytes));
+}
+
 }  // namespace landfall

@@ -24,6 +24,12 @@ void Reservation::grow(std::uint64_t bytes) noexcept {
   bytes_ += bytes;
 }
 
+Reservation Reservation::another(std::uint64_t bytes) const noexcept {
+  if (!budget_) return Reservation();
+  budget_->grow(bytes);
+  return Reservation(*budget_, bytes);
+}
+
 void Reservation::release() noexcept {
   auto* const budget = std::exchange(budget_, nullptr);
   auto const bytes = std::exchange(bytes_, 0);
@@ -34,7 +40,7 @@ MemoryBudget::MemoryBudget(std::uint64_t capacity_bytes) : capacity_bytes_(capac
 
 MemoryBudget::~MemoryBudget() { LANDFALL_ASSERT(reserved_bytes_ == 0); }
 
-awaitable<Reservation> MemoryBudget::reserve(std::uint64_t bytes) {
+awaitable<Reservation> MemoryBudget::reserve(std::uint64_t bytes, std::function<void()> when_it_waits) {
   std::uint64_t ticket = 0;
   {
     std::lock_guard const lock(mutex_);
@@ -48,6 +54,7 @@ awaitable<Reservation> MemoryBudget::reserve(std::uint64_t bytes) {
   auto my_turn = [this, ticket] { return is_turn_on_lock(ticket); };
   for (;;) {
     try {
+      if (when_it_waits) std::exchange(when_it_waits, nullptr)();
       co_await waiters_.wait(mutex_, my_turn);
     } catch (...) {
       std::lock_guard const lock(mutex_);
@@ -65,6 +72,11 @@ awaitable<Reservation> MemoryBudget::reserve(std::uint64_t bytes) {
 bool MemoryBudget::fits(std::uint64_t bytes) const {
   std::lock_guard const lock(mutex_);
   return fits_on_lock(bytes);
+}
+
+bool MemoryBudget::is_waited_for() const {
+  std::lock_guard const lock(mutex_);
+  return !queue_.empty();
 }
 
 std::uint64_t MemoryBudget::reserved_bytes() const {

@@ -172,13 +172,12 @@ TaskScope::~TaskScope() {
 
 TaskHandle TaskScope::launch(std::string name, TerminalCondition condition, awaitable<void> body) {
   auto const task = std::make_shared<TaskHandle::Running>(std::move(name), condition, executor_);
-  auto leave = [state = state_, task = task.get()] {
-    std::lock_guard const lock(state->mutex);
-    std::erase_if(state->tasks, [task](auto const& other) { return other.get() == task; });
+  std::lock_guard const lock(state_->mutex);
+  auto leave = [state = state_, place = state_->tasks.insert(state_->tasks.end(), task)] {
+    std::lock_guard const lock_again(state->mutex);
+    state->tasks.erase(place);
     state->waiters.wake_all();
   };
-  std::lock_guard const lock(state_->mutex);
-  state_->tasks.push_back(task);
   task->start(std::move(body), std::move(leave));
   if (state_->must_end_on_lock(condition)) task->cancel();
   return TaskHandle(task);

@@ -10,7 +10,8 @@ awaitable<void> HeartbeatTask::execute() {
     std::optional<TimePoint> const oldest =
         co_await launcher_.on_strand([this] { return checkpoints_.oldest_read_at(); });
     bool const waited_too_long = oldest && clock_.now() - *oldest >= checkpoint_wait_;
-    if (waited_too_long) {
+    // The reader closed some batches when it began to wait. It still waits: those may be stuck.
+    if (waited_too_long || budget_.is_waited_for()) {
       queues_.request_flush_of_all();
     } else {
       queues_.check_age_of_all();
@@ -20,7 +21,7 @@ awaitable<void> HeartbeatTask::execute() {
 }
 
 std::unique_ptr<Task> ClockHeartbeatTaskFactory::make(TaskLauncher& launcher) {
-  return std::make_unique<HeartbeatTask>(launcher, clock_, interval_, checkpoint_wait_, queues_, checkpoints_,
+  return std::make_unique<HeartbeatTask>(launcher, clock_, interval_, checkpoint_wait_, queues_, budget_, checkpoints_,
                                          checkpoint_queue_);
 }
 

@@ -8,6 +8,7 @@
 #include <landfall/launcher/task_launcher.hpp>
 #include <landfall/pipeline/batch_limits.hpp>
 #include <landfall/runtime/clock.hpp>
+#include <landfall/runtime/memory_budget.hpp>
 #include <landfall/state/checkpoint_manager.hpp>
 
 #include "pipeline/stream_queue.hpp"
@@ -20,12 +21,13 @@ namespace landfall {
 class HeartbeatTask final : public Task {
  public:
   HeartbeatTask(TaskLauncher& launcher, Clock& clock, Duration interval, Duration checkpoint_wait, StreamQueues& queues,
-                CheckpointManager& checkpoints, CheckpointQueue& checkpoint_queue)
+                MemoryBudget const& budget, CheckpointManager& checkpoints, CheckpointQueue& checkpoint_queue)
       : launcher_(launcher),
         clock_(clock),
         interval_(interval),
         checkpoint_wait_(checkpoint_wait),
         queues_(queues),
+        budget_(budget),
         checkpoints_(checkpoints),
         checkpoint_queue_(checkpoint_queue) {}
   std::string name() const override { return "heartbeat"; }
@@ -38,6 +40,7 @@ class HeartbeatTask final : public Task {
   Duration interval_;
   Duration checkpoint_wait_;
   StreamQueues& queues_;
+  MemoryBudget const& budget_;
   CheckpointManager& checkpoints_;  // on the control strand only
   CheckpointQueue& checkpoint_queue_;
 };
@@ -45,11 +48,13 @@ class HeartbeatTask final : public Task {
 class ClockHeartbeatTaskFactory final : public HeartbeatTaskFactory {
  public:
   ClockHeartbeatTaskFactory(Clock& clock, Duration interval, Duration checkpoint_wait, StreamQueues& queues,
-                            CheckpointManager& checkpoints, CheckpointQueue& checkpoint_queue)
+                            MemoryBudget const& budget, CheckpointManager& checkpoints,
+                            CheckpointQueue& checkpoint_queue)
       : clock_(clock),
         interval_(interval),
         checkpoint_wait_(checkpoint_wait),
         queues_(queues),
+        budget_(budget),
         checkpoints_(checkpoints),
         checkpoint_queue_(checkpoint_queue) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher) override;
@@ -59,6 +64,7 @@ class ClockHeartbeatTaskFactory final : public HeartbeatTaskFactory {
   Duration interval_;
   Duration checkpoint_wait_;
   StreamQueues& queues_;
+  MemoryBudget const& budget_;
   CheckpointManager& checkpoints_;
   CheckpointQueue& checkpoint_queue_;
 };

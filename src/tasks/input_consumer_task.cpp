@@ -3,11 +3,23 @@
 #include <exception>
 #include <optional>
 
+#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace landfall {
+
+InputConsumerTask::InputConsumerTask(TaskLauncher& launcher, LineReader reader, Router router, StreamQueues& queues,
+                                     MemoryBudget const& budget)
+    : launcher_(launcher), reader_(std::move(reader)), router_(std::move(router)), queues_(queues), budget_(budget) {
+  reader_.on_pressure([this] { free_memory(); });
+}
+
+void InputConsumerTask::free_memory() {
+  router_.give_back_room();
+  queues_.free_memory(budget_);
+}
 
 awaitable<void> InputConsumerTask::execute() {
   std::exception_ptr failure;
@@ -37,7 +49,7 @@ awaitable<void> InputConsumerTask::execute() {
 awaitable<void> InputConsumerTask::read_to_end() {
   for (;;) {
     {
-      std::optional<InputLines> const lines = co_await reader_.next();
+      std::optional<InputLines> const lines = co_await next_lines();
       if (!lines) co_return;
       router_.route(*lines);
     }  // its block is not held while the next one waits for memory
@@ -45,11 +57,19 @@ awaitable<void> InputConsumerTask::read_to_end() {
   }
 }
 
+awaitable<std::optional<InputLines>> InputConsumerTask::next_lines() {
+  try {
+    co_return co_await reader_.next();
+  } catch (Error& error) {
+    error.add_context(fmt::format("line {}", router_.lines_routed() + 1));
+    throw;
+  }
+}
+
 std::unique_ptr<Task> SourceInputConsumerTaskFactory::make(TaskLauncher& launcher) {
-  auto on_pressure = [queues = &queues_] { queues->request_flush_of_all(); };
-  LineReader reader(source_, budget_, options_.block_bytes, options_.longest_line_bytes, on_pressure);
+  LineReader reader(source_, budget_, options_.block_bytes, options_.longest_line_bytes);
   Router router(queues_, checkpoints_, clock_, options_.validation, progress_);
-  return std::make_unique<InputConsumerTask>(launcher, std::move(reader), std::move(router));
+  return std::make_unique<InputConsumerTask>(launcher, std::move(reader), std::move(router), queues_, budget_);
 }
 
 }  // namespace landfall

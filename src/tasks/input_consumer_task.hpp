@@ -27,8 +27,9 @@ namespace landfall {
 /// Source:        base design 1.5, behaviours 124-138, 129 and 131 in particular.
 class InputConsumerTask final : public Task {
  public:
-  InputConsumerTask(TaskLauncher& launcher, LineReader reader, Router router)
-      : launcher_(launcher), reader_(std::move(reader)), router_(std::move(router)) {}
+  /// `queues` and `budget` are those that reader and router work with.
+  InputConsumerTask(TaskLauncher& launcher, LineReader reader, Router router, StreamQueues& queues,
+                    MemoryBudget const& budget);
   std::string name() const override { return "read the input"; }
   TerminalCondition terminal_condition() const override { return TerminalCondition::on_sync_failure; }
   FailureLevel failure_level() const override { return FailureLevel::input; }
@@ -36,10 +37,14 @@ class InputConsumerTask final : public Task {
 
  private:
   awaitable<void> read_to_end();
+  awaitable<std::optional<InputLines>> next_lines();
+  void free_memory();
 
   TaskLauncher& launcher_;
   LineReader reader_;
   Router router_;
+  StreamQueues& queues_;
+  MemoryBudget const& budget_;
 };
 
 /// How the input is read; see SyncOptions.

@@ -22,7 +22,7 @@ awaitable<void> ProcessBatchTask::execute() {
   PhaseRunner::Attempt<Batch> attempt = [this] { return loader_->process_batch(envelope_.batch); };
   PhaseRunner::Probe probe = [this] { return loader_->probe(envelope_.id); };
   try {
-    answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe));
+    answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe), nullptr, this);
     if (!answer) answer = Batch::complete();
     insist_on_no_rejected(*answer);
   } catch (Error& error) {
@@ -33,6 +33,18 @@ awaitable<void> ProcessBatchTask::execute() {
   BatchEnvelope further(envelope_.stream, envelope_.id, envelope_.records, std::move(*answer));
   co_await launcher_.handle_new_batch(std::move(further));
 }
+
+awaitable<void> ProcessBatchTask::attempt_ended(TimePoint started_at, TimePoint ended_at, std::optional<Error> failure,
+                                                bool timed_out) {
+  CallOutcome const outcome = outcome_of(failure, timed_out);
+  if (outcome == CallOutcome::ok || outcome == CallOutcome::other) co_return;
+  CallReport const report(started_at, ended_at, outcome, 0, failure->retry_after());
+  co_await launcher_.handle_call_ended(report);
+}
+
+awaitable<void> ProcessBatchTask::wait_begins(Duration) { co_return; }
+
+awaitable<void> ProcessBatchTask::wait_ended() { co_return; }
 
 std::unique_ptr<Task> LoaderProcessBatchTaskFactory::make(TaskLauncher& launcher, BatchEnvelope envelope) {
   auto loader = launcher.sync().loader(envelope.stream);

@@ -11,8 +11,9 @@
 
 namespace landfall {
 
-/// Takes a batch that is not complete one step further. Source: base design 1.2 (G1), behaviours 26, 217.
-class ProcessBatchTask final : public Task {
+/// Takes a batch that is not complete one step further. It needs no slot of the load governor; that it is throttled or
+/// gets no answer counts there all the same: it is the same store. Source: base design 1.2 (G1), behaviours 26, 217.
+class ProcessBatchTask final : public Task, private AttemptWatch {
  public:
   ProcessBatchTask(TaskLauncher& launcher, PhaseRunner& phases, std::shared_ptr<StreamLoader> loader,
                    BatchEnvelope envelope)
@@ -23,6 +24,11 @@ class ProcessBatchTask final : public Task {
   awaitable<void> execute() override;
 
  private:
+  awaitable<void> attempt_ended(TimePoint started_at, TimePoint ended_at, std::optional<Error> failure,
+                                bool timed_out) override;
+  awaitable<void> wait_begins(Duration delay) override;
+  awaitable<void> wait_ended() override;
+
   TaskLauncher& launcher_;
   PhaseRunner& phases_;
   std::shared_ptr<StreamLoader> loader_;

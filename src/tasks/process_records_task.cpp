@@ -1,5 +1,6 @@
 #include "tasks/process_records_task.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include <landfall/launcher/task_launcher.hpp>
@@ -25,20 +26,43 @@ awaitable<void> ProcessRecordsTask::execute() {
       throw;
     }
   }
+  // Nothing was wrong with any record: there were too many of them.
+  if (refused_bytes_ != UINT64_MAX && !has_bad_records_) co_await launcher_.handle_batch_too_large(refused_bytes_);
 }
+
+awaitable<void> ProcessRecordsTask::attempt_ended(TimePoint started_at, TimePoint ended_at,
+                                                  std::optional<Error> failure, bool timed_out) {
+  CallOutcome const outcome = outcome_of(failure, timed_out);
+  if (outcome == CallOutcome::other) co_return;
+  std::optional<std::chrono::milliseconds> const retry_after = failure ? failure->retry_after() : std::nullopt;
+  CallReport const report(started_at, ended_at, outcome, offered_bytes_, retry_after);
+  co_await launcher_.handle_call_ended(report);
+}
+
+awaitable<void> ProcessRecordsTask::wait_begins(Duration delay) {
+  return launcher_.handle_call_waits(stream_, id_, delay);
+}
+
+awaitable<void> ProcessRecordsTask::wait_ended() { return launcher_.handle_call_resumes(stream_, id_); }
 
 // Returns what is to be offered again.
 awaitable<std::vector<RecordBatch>> ProcessRecordsTask::offer(RecordBatch records) {
   BatchId const id = records.id();
   std::optional<Batch> answer;
   std::optional<RejectedRecords> refusal;
+  offered_bytes_ = records.bytes();
   PhaseRunner::Attempt<Batch> attempt = [this, &records] { return loader_->process_records(records); };
   PhaseRunner::Probe probe = [this, id] { return loader_->probe(id); };
   try {
-    answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe));
+    answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe), nullptr, this);
     if (!answer) answer = Batch::complete();
   } catch (RejectedRecords const& refused) {
     refusal = refused;
+  }
+  if (refusal && refusal->records.empty() && records.size() > 1) {
+    refused_bytes_ = std::min(refused_bytes_, offered_bytes_);
+  } else if (refusal || !answer->rejected().empty()) {
+    has_bad_records_ = true;
   }
   if (refusal) co_return co_await rejector_.refused(launcher_, std::move(records), std::move(*refusal));
 

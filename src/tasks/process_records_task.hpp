@@ -15,8 +15,9 @@
 namespace landfall {
 
 /// Gives one batch of records to its stream's loader and reports the answer; in parts where the loader refuses records.
+/// Tells the launcher how each call went, for its load governor.
 /// Source: base design 1.2 (G1), 216.
-class ProcessRecordsTask final : public Task {
+class ProcessRecordsTask final : public Task, private AttemptWatch {
  public:
   ProcessRecordsTask(TaskLauncher& launcher, PhaseRunner& phases, Rejector& rejector,
                      std::shared_ptr<StreamLoader> loader, RecordBatch records)
@@ -25,6 +26,7 @@ class ProcessRecordsTask final : public Task {
         rejector_(rejector),
         loader_(std::move(loader)),
         stream_(records.stream().descriptor),
+        id_(records.id()),
         records_(std::move(records)) {}
   std::string name() const override;
   FailureLevel failure_level() const override { return FailureLevel::stream; }
@@ -32,6 +34,10 @@ class ProcessRecordsTask final : public Task {
   awaitable<void> execute() override;
 
  private:
+  awaitable<void> attempt_ended(TimePoint started_at, TimePoint ended_at, std::optional<Error> failure,
+                                bool timed_out) override;
+  awaitable<void> wait_begins(Duration delay) override;
+  awaitable<void> wait_ended() override;
   awaitable<std::vector<RecordBatch>> offer(RecordBatch records);
 
   TaskLauncher& launcher_;
@@ -39,7 +45,11 @@ class ProcessRecordsTask final : public Task {
   Rejector& rejector_;
   std::shared_ptr<StreamLoader> loader_;
   StreamDescriptor stream_;
+  BatchId id_;  // of the whole batch
   RecordBatch records_;
+  std::uint64_t offered_bytes_ = 0;           // in the call that runs
+  std::uint64_t refused_bytes_ = UINT64_MAX;  // of the smallest batch that was refused without saying which records
+  bool has_bad_records_ = false;
 };
 
 class LoaderProcessRecordsTaskFactory final : public ProcessRecordsTaskFactory {

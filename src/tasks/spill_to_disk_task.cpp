@@ -50,53 +50,57 @@ std::string SpillToDiskTask::name() const {
 awaitable<void> SpillToDiskTask::execute() {
   try {
     co_await accumulate();
+    queue_.end_batch(records_);
+    co_await hand_over();
   } catch (...) {
     // The stream fails, and nobody takes its records any more: they must not fill the memory that others need.
-    if (!is_cancellation(std::current_exception())) {
-      queue_.queue.discard();
-      queue_.taken.clear();
-    }
+    if (!is_cancellation(std::current_exception())) queue_.discard();
     throw;
   }
-  queue_.accumulated_bytes -= records_.bytes();
-  SpilledFile file(std::move(records_), end_);
+}
+
+awaitable<void> SpillToDiskTask::hand_over() {
+  std::unique_ptr<SpilledRecords> spilled;
+  if (!records_.empty()) spilled = co_await spiller_.spill(queue_, records_);
+  SpilledFile file;
+  file.records = WaitingBatch(std::move(records_), std::move(spilled));
+  file.end = end_;
   co_await launcher_.handle_new_spilled_file(queue_.stream->descriptor, std::move(file));
 }
 
 awaitable<void> SpillToDiskTask::accumulate() {
-  bool announced_end = false;
+  queue_.begin_batch(limits_.bytes, limits_.records);
+  StreamQueue::Taken taken = queue_.take();
   for (;;) {
-    take();
+    add(std::move(taken.elements));
     if (is_due()) co_return;
-    if (announced_end) throw system_error("the queue of records was closed without the end of the stream");
-    MessageQueue<StreamElement>::Drained drained = co_await queue_.queue.pop_all();
-    announced_end = drained.ended;
-    LANDFALL_ASSERT(queue_.taken.empty());
-    queue_.taken = std::move(drained.elements);
+    if (taken.ended) throw system_error("the queue of records was closed without the end of the stream");
+    taken = co_await queue_.wait();
   }
 }
 
 // What does not belong to this batch any more stays for the next one.
-void SpillToDiskTask::take() {
-  auto element = queue_.taken.begin();
-  for (; element != queue_.taken.end() && !end_; ++element) {
-    if (auto* const run = std::get_if<RecordRun>(&*element)) {
-      if (!take_from(*run)) break;
+void SpillToDiskTask::add(std::vector<StreamElement> elements) {
+  auto element = elements.begin();
+  for (; element != elements.end() && !end_; ++element) {
+    if (auto* const run = std::get_if<ReadRun>(&*element)) {
+      if (!add_run(*run)) break;
     } else {
       end_ = std::get<EndOfStream>(*element);  // in a full batch too: it spares an empty one
     }
   }
-  queue_.taken.erase(queue_.taken.begin(), element);
+  elements.erase(elements.begin(), element);
+  if (!elements.empty()) queue_.put_back(std::move(elements));
 }
 
 // False when the batch is full before the end of the run.
-bool SpillToDiskTask::take_from(RecordRun& run) {
-  RunPart const part = part_that_fits(limits_, records_.size(), records_.bytes(), run);
+bool SpillToDiskTask::add_run(ReadRun& run) {
+  RunPart const part = part_that_fits(limits_, records_.size(), records_.bytes(), run.records);
   if (part.records > 0) {
-    if (records_.empty()) first_taken_at_ = clock_.now();
-    records_.append(split_off(run, part));
+    if (records_.empty()) first_read_at_ = run.read_at;
+    records_.append(split_off(run.records, part));
   }
-  bool const whole = run.size() == 0;
+  bool const whole = run.records.size() == 0;
   full_ = !whole || records_.size() >= limits_.records || records_.bytes() >= limits_.bytes;
   return whole;
 }
@@ -104,16 +108,18 @@ bool SpillToDiskTask::take_from(RecordRun& run) {
 bool SpillToDiskTask::is_due() const {
   if (end_) return true;
   if (records_.empty()) return false;
-  bool const flush_requested = records_.first_number() < queue_.flush_until.load();
-  bool const too_old = clock_.now() - *first_taken_at_ >= limits_.age;
+  bool const flush_requested = queue_.is_flush_requested(records_.first_number());
+  bool const too_old = clock_.now() - *first_read_at_ >= limits_.age;
   return full_ || flush_requested || too_old;
 }
 
-std::unique_ptr<Task> MemorySpillTaskFactory::make(TaskLauncher& launcher, StreamDescriptor const& stream) {
+std::unique_ptr<Task> QueueSpillToDiskTaskFactory::make(TaskLauncher& launcher, StreamDescriptor const& stream) {
   StreamQueue* const queue = queues_.find(stream);
   LANDFALL_ASSERT(queue != nullptr);
   BatchId const id(next_id_.fetch_add(1));
-  return std::make_unique<SpillToDiskTask>(launcher, *queue, limits_, clock_, id);
+  BatchLimits limits = limits_;
+  if (batch_bytes_) limits.bytes = batch_bytes_->load();
+  return std::make_unique<SpillToDiskTask>(launcher, *queue, spiller_, limits, clock_, id);
 }
 
 }  // namespace landfall

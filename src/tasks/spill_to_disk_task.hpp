@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <landfall/destination/record_batch.hpp>
 #include <landfall/launcher/task.hpp>
@@ -13,6 +14,7 @@
 #include <landfall/pipeline/batch_limits.hpp>
 #include <landfall/runtime/clock.hpp>
 
+#include "pipeline/batch_spiller.hpp"
 #include "pipeline/stream_queue.hpp"
 
 namespace landfall {
@@ -33,15 +35,22 @@ RunPart part_that_fits(BatchLimits const& limits, std::uint64_t batch_records, s
 /// Cuts the first `part` off `run`.
 RecordRun split_off(RecordRun& run, RunPart const& part);
 
-/// Accumulates one batch of one stream and hands it to the launcher, which starts the next such task.
+/// Accumulates one batch of one stream, puts it on disk where the policy wants that, and hands it to the launcher,
+/// which starts the next such task.
 ///
 /// Batch:  closed when the next record would exceed the bytes or the number of records, by age when somebody wakes the
 ///         queue, when a flush was requested, and at the end of the stream. Empty only at the end of the stream.
 /// Source: base design 1.2 (G1 spill-to-disk), 1.8 (flush strategy), behaviours 200, 206, 207.
 class SpillToDiskTask final : public Task {
  public:
-  SpillToDiskTask(TaskLauncher& launcher, StreamQueue& queue, BatchLimits limits, Clock const& clock, BatchId id)
-      : launcher_(launcher), queue_(queue), limits_(limits), clock_(clock), records_(queue.stream, id) {}
+  SpillToDiskTask(TaskLauncher& launcher, StreamQueue& queue, BatchSpiller& spiller, BatchLimits limits,
+                  Clock const& clock, BatchId id)
+      : launcher_(launcher),
+        queue_(queue),
+        spiller_(spiller),
+        limits_(limits),
+        clock_(clock),
+        records_(queue.stream, id) {}
   std::string name() const override;
   FailureLevel failure_level() const override { return FailureLevel::stream; }
   std::optional<StreamDescriptor> stream() const override { return queue_.stream->descriptor; }
@@ -49,30 +58,36 @@ class SpillToDiskTask final : public Task {
 
  private:
   awaitable<void> accumulate();
-  void take();
-  bool take_from(RecordRun& run);
+  awaitable<void> hand_over();
+  void add(std::vector<StreamElement> elements);
+  bool add_run(ReadRun& run);
   bool is_due() const;
 
   TaskLauncher& launcher_;
   StreamQueue& queue_;
+  BatchSpiller& spiller_;
   BatchLimits limits_;
   Clock const& clock_;
   RecordBatch records_;
-  std::optional<TimePoint> first_taken_at_;
+  std::optional<TimePoint> first_read_at_;
   std::optional<EndOfStream> end_;
   bool full_ = false;
 };
 
-class MemorySpillTaskFactory final : public SpillToDiskTaskFactory {
+/// `batch_bytes` (may be null, outlives the factory): how large the next batch may be, instead of `limits.bytes`.
+class QueueSpillToDiskTaskFactory final : public SpillToDiskTaskFactory {
  public:
-  MemorySpillTaskFactory(StreamQueues& queues, Clock const& clock, BatchLimits limits)
-      : queues_(queues), clock_(clock), limits_(limits) {}
+  QueueSpillToDiskTaskFactory(StreamQueues& queues, BatchSpiller& spiller, Clock const& clock, BatchLimits limits,
+                              std::atomic<std::uint64_t> const* batch_bytes = nullptr)
+      : queues_(queues), spiller_(spiller), clock_(clock), limits_(limits), batch_bytes_(batch_bytes) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher, StreamDescriptor const& stream) override;
 
  private:
   StreamQueues& queues_;
+  BatchSpiller& spiller_;
   Clock const& clock_;
   BatchLimits limits_;
+  std::atomic<std::uint64_t> const* batch_bytes_;
   std::atomic<std::uint64_t> next_id_ = 1;  // one sequence for the sync
 };
 

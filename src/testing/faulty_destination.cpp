@@ -22,6 +22,12 @@ class FaultyDestination::Loader final : public StreamLoader {
 
   std::shared_ptr<StreamLoader> const& target() const noexcept { return target_; }
 
+  bool needs_order() const override {
+    bool const needs_order = target_->needs_order();
+    if (!needs_order) injector_.note_unordered(stream_);
+    return needs_order;
+  }
+
   awaitable<void> start() override {
     auto call = make_call(CallKind::start);
     injector_.begin(call);

@@ -54,6 +54,8 @@ class MemoryDestination::Loader final : public StreamLoader {
         table_(destination.store_.tables_[stream.descriptor]),
         place_(place) {}
 
+  bool needs_order() const override { return destination_.options_.needs_order; }
+
   awaitable<void> start() override {
     if (rules_.replaces && !is_unplugged()) open_table();
     co_return;

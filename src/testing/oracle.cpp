@@ -476,8 +476,14 @@ class RunChecker {
     require(!event.data_is_wrong, 2, "{} was given data that the source did not send", text(event));
     bool const in_steps = event.call == CallKind::step;
     if (!in_steps) {
-      require(!stream.records_run, 3, "{} was called while another one ran", text(event));
+      require(!stream.records_run || !needs_order(*event.stream), 3, "{} was called while another one ran",
+              text(event));
       stream.records_run = true;
+      ++records_calls_;
+      // What ignores its cancellation is left alone, beside others.
+      bool const may_run = !scenario_.calls_at_once || records_calls_ <= *scenario_.calls_at_once;
+      require(may_run || !scenario_.faults.empty(), 3, "{} was called, although {} calls ran", text(event),
+              records_calls_ - 1);
     }
     BatchView& batch = stream.batches[event.batch];
     require(!batch.running, 3, "{} was called twice at once", text(event));
@@ -495,9 +501,11 @@ class RunChecker {
       }
       one.status = RecordStatus::running;
     }
-    if (!in_steps) check_order(event, batch);
+    if (!in_steps && needs_order(*event.stream)) check_order(event, batch);
     begin_call(stream, batch, event);
   }
+
+  bool needs_order(std::size_t stream) const { return !run_.unordered_streams.contains(stream); }
 
   // In order, without a gap but for what is rejected.
   void check_order(TraceEvent const& event, BatchView const& batch) const {
@@ -542,7 +550,10 @@ class RunChecker {
     BatchView& batch = stream.batches[event.batch];
     --stream.running;
     batch.running = false;
-    if (event.call == CallKind::process_records) stream.records_run = false;
+    if (event.call == CallKind::process_records) {
+      stream.records_run = false;
+      --records_calls_;
+    }
     if (event.end == CallEnd::ok) {
       answered(event, stream, batch);
     } else if (event.end == CallEnd::rejected) {
@@ -1026,6 +1037,7 @@ class RunChecker {
   bool teardown_told_good_ = false;
   bool teardown_fatal_ = false;
   bool write_runs_ = false;
+  std::size_t records_calls_ = 0;  // process_records, of all streams
   bool stopped_ = false;
   bool sync_fatal_ = false;  // the whole sync has failed
   bool sync_may_fail_ = false;

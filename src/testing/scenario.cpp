@@ -57,6 +57,7 @@ class Generator {
     if (limits_.with_stop && random_.percent(8)) scenario_.stop_at = some_event();
     if (limits_.with_crash && random_.percent(25)) scenario_.crash_at = some_event();
     hurry();
+    load();
     return std::move(scenario_);
   }
 
@@ -116,6 +117,13 @@ class Generator {
         break;
     }
     scenario_.load_steps = random_.percent(15);
+  }
+
+  /// The last to be drawn: what it decides makes no other difference.
+  void load() {
+    if (random_.percent(25)) scenario_.calls_at_once = random_.between(1, 3);
+    if (random_.percent(40)) scenario_.spill = random_.percent(50) ? SpillPolicy::always : SpillPolicy::over_budget;
+    if (limits_.own_loader && random_.percent(30)) scenario_.needs_order = false;
   }
 
   void input() {
@@ -446,6 +454,9 @@ std::string text_of_options(Scenario const& scenario) {
   }
   if (!scenario.has_reject_sink) text += "; no reject sink";
   if (scenario.latency > Duration::zero()) fmt::format_to(out, "; calls take up to {} ms", ms(scenario.latency));
+  if (scenario.calls_at_once) fmt::format_to(out, "; {} calls at once", *scenario.calls_at_once);
+  if (scenario.spill != SpillPolicy::never) fmt::format_to(out, "; spill {}", to_string(scenario.spill));
+  if (!scenario.needs_order) text += "; in any order";
   if (scenario.load_steps) text += "; by load steps";
   text += "; the loader answers";
   for (BatchState const state : scenario.answers) fmt::format_to(out, " {}", landfall::to_string(state));

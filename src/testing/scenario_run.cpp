@@ -60,6 +60,7 @@ MemoryTarget::MemoryTarget(Scenario const& scenario, MemoryDestination::Defect d
 std::unique_ptr<Destination> MemoryTarget::make(Trace& trace, Clock& clock) {
   MemoryDestination::Options options;
   options.answers = scenario_.answers;
+  options.needs_order = scenario_.needs_order;
   options.load_steps = scenario_.load_steps;
   options.defect = defect_;
   return std::make_unique<MemoryDestination>(store_, std::move(options), &trace, clock);

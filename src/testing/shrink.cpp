@@ -106,6 +106,9 @@ class Shrinker {
       smaller |= attempt([&](Scenario& s) { s.*member = usual.*member; });
     };
     reset(&Scenario::load_steps);
+    reset(&Scenario::needs_order);
+    reset(&Scenario::calls_at_once);
+    reset(&Scenario::spill);
     reset(&Scenario::answers);
     reset(&Scenario::latency);
     reset(&Scenario::on_stream_failure);

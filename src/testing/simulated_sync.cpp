@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <landfall/testing/faulty_destination.hpp>
+#include <landfall/testing/simulated_disk.hpp>
 #include <landfall/testing/simulation.hpp>
 
 namespace landfall::testing {
@@ -97,7 +98,11 @@ SyncOptions options_of(Scenario const& scenario, RejectSink* rejects) {
   options.launcher.open_stream_workers = scenario.open_workers;
   options.launcher.on_stream_failure = scenario.on_stream_failure;
   options.launcher.on_stop = scenario.on_stop;
+  if (scenario.calls_at_once) options.load_concurrency = LoadRange::fixed(*scenario.calls_at_once);
   options.memory_budget_bytes = scenario.memory_budget_bytes;
+  options.spill.policy = scenario.spill;
+  options.spill.directory = "/spill";
+  options.spill_storage = std::make_shared<SimulatedDisk>();
   options.block_bytes = scenario.block_bytes;
   options.heartbeat_interval = scenario.heartbeat;
   for (Phase const phase : all_phases) options.retry[phase] = scenario.retry;
@@ -133,6 +138,7 @@ class Process {
     run_.steps_read = source_.steps_read();
     run_.end_read = source_.end_read();
     run_.longest_line = source_.longest_line();
+    run_.unordered_streams = injector_.unordered_streams();
     run_.crashed = injector_.crashed();
     run_.trace = std::move(injector_.trace());
     return std::move(run_);

@@ -60,6 +60,18 @@ TEST_F(RunReport, CountsWhatWasRejectedAndWhatFailed) {
   EXPECT_EQ(lines[1], "1,000 rejected records are in /data/rejected.jsonl");
 }
 
+TEST_F(RunReport, TellsHowTheLoadWasAdapted) {
+  for (int i = 0; i < 21; ++i) {
+    report_.load.add(LoadChange(std::chrono::milliseconds(1500), LoadKnob::concurrency, 4, 2,
+                                "throttled (retry after 1.0 s) 3 times"));
+  }
+  auto const lines = format_run_report(report_);
+  EXPECT_EQ(lines.at(1), "changes of concurrency and batch size: 21, the last 20 were");
+  EXPECT_EQ(lines.at(2), "after 1.5 s: concurrency 4 → 2: throttled (retry after 1.0 s) 3 times");
+  EXPECT_EQ(lines.at(21), lines.at(2));
+  EXPECT_EQ(lines.size(), 24U);
+}
+
 TEST_F(RunReport, DoesNotNameAnUnusedRejectFile) {
   EXPECT_EQ(format_run_report(report_, "/data/rejected.jsonl"), format_run_report(report_));
 }

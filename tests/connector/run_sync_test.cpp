@@ -507,5 +507,24 @@ TEST(RunSync, BatchesMayRunThroughStepsOnWorkersOfTheirOwn) {
   }
 }
 
+TEST(RunSync, ManyStreamsShareASmallBudget) {
+  for_each_seed([](std::uint64_t seed) {
+    std::vector<std::string> names;
+    for (int i = 0; i < 60; ++i) names.push_back(fmt::format("stream_{}", i));
+    WholeSync sync(seed, names);
+    sync.options.batch = BatchLimits();
+    sync.options.memory_budget_bytes = 4 * 4096 + 2000;
+    std::vector<std::string> lines;
+    for (int n = 0; n < 20; ++n) {
+      for (std::string const& name : names) lines.push_back(record(name, n));
+    }
+    std::string text;
+    for (std::string const& line : lines) text += line + "\n";
+    sync.source.in_chunks_of(4000, text);
+    EXPECT_TRUE(sync.run().succeeded());
+    EXPECT_LT(sync.simulation.now(), TimePoint(std::chrono::seconds(1)));  // nobody had to wait for a heartbeat
+  });
+}
+
 }  // namespace
 }  // namespace landfall

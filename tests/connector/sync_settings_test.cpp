@@ -66,6 +66,33 @@ TEST_F(SyncSettings, TheEnvironmentWins) {
   EXPECT_EQ(set.batch.records, 7U) << "an empty variable is not set";
 }
 
+TEST_F(SyncSettings, TheLoadAdaptsUnlessItIsFixed) {
+  auto const none = options();
+  EXPECT_FALSE(none.load_concurrency.max || none.load_batch_bytes.max);
+
+  auto const bounded = options(R"({"landfall": {"load": {"concurrency": {"min": 2, "max": 9, "initial": 3},
+                                   "batch_bytes": {"max": 1000}}}})");
+  EXPECT_EQ(bounded.load_concurrency.min, 2U);
+  EXPECT_EQ(bounded.load_concurrency.max, 9U);
+  EXPECT_EQ(bounded.load_concurrency.initial, 3U);
+  EXPECT_EQ(bounded.load_batch_bytes.max, 1000U);
+  EXPECT_FALSE(bounded.load_batch_bytes.min);
+
+  auto const fixed = options(R"({"landfall": {"load": {"concurrency": 5}}})");
+  EXPECT_EQ(fixed.load_concurrency.min, 5U);
+  EXPECT_EQ(fixed.load_concurrency.max, 5U);
+
+  variables_ = {{"LANDFALL_LOAD_CONCURRENCY", "7"}};
+  EXPECT_EQ(options(R"({"landfall": {"load": {"concurrency": 5}}})").load_concurrency.max, 7U);
+}
+
+TEST_F(SyncSettings, AnOperatorsBatchBytesHoldAgainstWhatADestinationWouldLike) {
+  EXPECT_EQ(options(R"({"landfall": {"batch_bytes": 1000}})").load_batch_bytes.max, 1000U);
+  EXPECT_EQ(options(R"({"landfall": {"batch_bytes": 1000, "load": {"batch_bytes": 5000}}})").load_batch_bytes.max,
+            5000U)
+      << "the more exact one";
+}
+
 TEST_F(SyncSettings, ASmallBudgetHasSmallBlocks) {
   variables_ = {{"LANDFALL_MEMORY_BYTES", "4194304"}};
   EXPECT_LE(options().block_bytes * 8, options().memory_budget_bytes);
@@ -142,6 +169,21 @@ TEST_F(SyncSettings, TheErrorNamesTheMemberAndWhatItMayBe) {
             R"(landfall.on_stop must be "finish" or "cancel")"},
         Row{"no word", R"({"landfall": {"on_stream_failure": true}})",
             "configuration: landfall.on_stream_failure must be a string, but is a boolean"},
+        Row{"a misspelt member of load", R"({"landfall": {"load": {"parallelism": 3}}})",
+            "landfall.load.parallelism is no setting; landfall.load may hold concurrency, batch_bytes"},
+        Row{"a misspelt bound", R"({"landfall": {"load": {"concurrency": {"maximum": 3}}}})",
+            "landfall.load.concurrency.maximum is no setting; landfall.load.concurrency may hold min, max, initial"},
+        Row{"no call at all", R"({"landfall": {"load": {"concurrency": 0}}})",
+            "landfall.load.concurrency must be from 1 to 10000"},
+        Row{"a bound out of range", R"({"landfall": {"load": {"batch_bytes": {"min": 0}}}})",
+            "landfall.load.batch_bytes.min must be from 1 to 1099511627776"},
+        Row{"neither a number nor an object", R"({"landfall": {"load": {"concurrency": "many"}}})",
+            "landfall.load.concurrency must be a whole number or an object"},
+        Row{"bounds that contradict each other", R"({"landfall": {"load": {"concurrency": {"min": 3, "max": 2}}}})",
+            "landfall.load.concurrency: min must not be more than max"},
+        Row{"a bound against the size of batches",
+            R"({"landfall": {"batch_bytes": 10, "load": {"batch_bytes": {"min": 20}}}})",
+            "landfall.load.batch_bytes, whose max is landfall.batch_bytes: min must not be more than max"},
         Row{"no attempt", R"({"landfall": {"retry": {"check": {"attempts": 0}}}})",
             "landfall.retry.check.attempts must be from 1 to 1000"},
         Row{"no whole number", R"({"landfall": {"retry": {"check": {"attempt_seconds": 1.5}}}})",

@@ -48,6 +48,7 @@ class WholeSync {
     options.block_bytes = 4096;
     options.longest_line_bytes = 1 << 16;
     options.memory_budget_bytes = 1 << 20;
+    options.spill.policy = SpillPolicy::never;
   }
 
   DestinationCatalog catalog() const {

@@ -143,6 +143,14 @@ class LauncherTest : public ::testing::Test {
     LauncherTest& test;
   };
 
+  /// Its batches are in memory.
+  struct NoReadBack : ReadBackTaskFactory {
+    std::unique_ptr<Task> make(TaskLauncher&, std::unique_ptr<SpilledRecords>) override {
+      ADD_FAILURE() << "nothing is on disk";
+      return nullptr;
+    }
+  };
+
   /// Makes the launcher; `change` may remove or replace parts.
   void make(std::vector<std::string> const& names, std::function<void(LauncherParts&)> change = {}) {
     sync.emplace(catalog_of(names));
@@ -153,6 +161,7 @@ class LauncherTest : public ::testing::Test {
     parts.setup = plain<SetupTaskFactory>("setup");
     parts.open_stream = plain<OpenStreamTaskFactory>("open");
     parts.spill_to_disk = std::make_unique<OfStream<SpillToDiskTaskFactory>>(*this, "spill");
+    parts.read_back = std::make_unique<NoReadBack>();
     parts.process_records = std::make_unique<Records>(*this);
     parts.process_batch = std::make_unique<BatchSteps>(*this);
     parts.update_batch_state = plain<UpdateBatchStateTaskFactory>("batch_state");

@@ -290,5 +290,86 @@ TEST_F(PhaseRunnerTest, TheWaitsDependOnTheSeedAlone) {
   EXPECT_NE(first, delays_of(6));
 }
 
+/// Writes down what it is told, and lets a call wait for its turn.
+class NotingWatch final : public AttemptWatch {
+ public:
+  explicit NotingWatch(Clock& clock) : clock_(clock) {}
+  awaitable<void> attempt_ended(TimePoint started_at, TimePoint ended_at, std::optional<Error> failure,
+                                bool timed_out) override {
+    auto const from = std::chrono::duration_cast<std::chrono::seconds>(started_at.time_since_epoch()).count();
+    auto const to = std::chrono::duration_cast<std::chrono::seconds>(ended_at.time_since_epoch()).count();
+    notes.push_back(fmt::format("{} to {} s: {}{}", from, to, failure ? failure->message() : std::string("answered"),
+                                timed_out ? ", timed out" : ""));
+    co_return;
+  }
+  awaitable<void> wait_begins(Duration delay) override {
+    notes.push_back(fmt::format("waits {} s", std::chrono::duration_cast<std::chrono::seconds>(delay).count()));
+    co_return;
+  }
+  awaitable<void> wait_ended() override {
+    notes.emplace_back("waited");
+    co_await clock_.sleep_for(turn_takes);
+  }
+
+  std::vector<std::string> notes;
+  Duration turn_takes{};
+
+ private:
+  Clock& clock_;
+};
+
+class WatchedCallTest : public PhaseRunnerTest {
+ protected:
+  std::optional<int> run_watched() {
+    PhaseRunner::Probe probe = []() -> awaitable<ProbeResult> { co_return ProbeResult::not_applied; };
+    return simulation.run_coroutine(runner().run_probed<int>("call", attempt(), std::move(probe), nullptr, &watch));
+  }
+  static Error throttled(std::chrono::milliseconds wait) {
+    Error error = transient_error("slow down");
+    error.set_retry_after(wait);
+    return error;
+  }
+  NotingWatch watch{simulation};
+};
+
+TEST_F(WatchedCallTest, EachAttemptAndEachWaitIsTold) {
+  policies[Phase::process].attempt_deadline = 10s;
+  policies[Phase::process].first_delay = 0s;
+  script = {throws(throttled(60s)), hangs(), answers(7)};
+  EXPECT_EQ(run_watched(), 7);
+  ASSERT_EQ(watch.notes.size(), 7U);
+  EXPECT_EQ(watch.notes[0], "0 to 0 s: slow down");
+  EXPECT_EQ(watch.notes[1], "waits 60 s");
+  EXPECT_EQ(watch.notes[2], "waited");
+  EXPECT_EQ(watch.notes[3].rfind("60 to 70 s: ", 0), 0U) << watch.notes[3];
+  EXPECT_TRUE(watch.notes[3].ends_with(", timed out")) << watch.notes[3];
+  EXPECT_EQ(watch.notes[6], "70 to 70 s: answered");
+}
+
+TEST_F(WatchedCallTest, AnUnknownOutcomeBeforeTheDeadlineIsNoTimeOut) {
+  script = {throws(unknown_outcome_error("connection lost")), answers(7)};
+  EXPECT_EQ(run_watched(), 7);
+  EXPECT_EQ(watch.notes.at(0), "0 to 0 s: connection lost");
+}
+
+TEST_F(WatchedCallTest, ATurnThatComesTooLateLeavesTheFailureAsItWas) {
+  policies[Phase::process] = RetryPolicy(5, 1, 60s, 120s);
+  script = {throws(throttled(30s)), answers(7)};
+  watch.turn_takes = 100s;
+  EXPECT_THROW(run_watched(), Error);
+  EXPECT_EQ(calls, 1U) << "no time was left for an answer";
+}
+
+TEST_F(WatchedCallTest, InAHurryNoTurnIsWaitedFor) {
+  script = {throws(throttled(30s)), answers(7)};
+  scope.launch("hurry", TerminalCondition::self_terminating, [](Clock& clock, TaskScope& in) -> awaitable<void> {
+    co_await clock.sleep_for(5s);
+    in.hurry(10s);
+  }(simulation, scope));
+  EXPECT_THROW(run_watched(), Error);
+  EXPECT_EQ(watch.notes.back(), "waits 30 s");
+  EXPECT_EQ(simulation.now().time_since_epoch(), 5s);
+}
+
 }  // namespace
 }  // namespace landfall

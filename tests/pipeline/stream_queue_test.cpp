@@ -17,11 +17,23 @@ DestinationCatalog catalog_of(std::vector<StreamDescriptor> const& names) {
   return DestinationCatalog(std::move(streams));
 }
 
+/// So many records, of so many bytes together.
+ReadRun run_of(RecordNumber first, std::uint32_t count, std::uint64_t bytes) {
+  auto block = std::make_shared<RecordBlock>();
+  block->slices.resize(count);
+  RecordRun run;
+  run.block = std::move(block);
+  run.end = count;
+  run.first_number = first;
+  run.bytes = bytes;
+  return ReadRun(std::move(run), TimePoint());
+}
+
 struct StreamQueuesTest : ::testing::Test {
   bool was_woken(StreamQueue& queue) {
     bool woken = false;
     auto look = [](StreamQueue& q, bool& answer) -> awaitable<void> {
-      (void)co_await q.queue.pop_all();
+      (void)co_await q.wait();
       answer = true;
     };
     try {
@@ -44,12 +56,130 @@ TEST_F(StreamQueuesTest, EveryStreamOfTheCatalogHasOneInItsOrder) {
 
 TEST_F(StreamQueuesTest, AFlushIsAskedOfThoseThatHoldRecords) {
   StreamQueue& holding = *queues.find(StreamDescriptor("b"));
-  holding.accumulated_bytes = 10;
-  holding.queued_until = 4;
+  holding.push(run_of(0, 4, 10));
   queues.request_flush_of_all();
-  EXPECT_EQ(holding.flush_until.load(), 4U);
+  EXPECT_TRUE(holding.is_flush_requested(3));
+  EXPECT_FALSE(holding.is_flush_requested(4));  // comes later, and is not meant
   EXPECT_TRUE(was_woken(holding));
   EXPECT_FALSE(was_woken(*queues.find(StreamDescriptor("a"))));
+}
+
+TEST_F(StreamQueuesTest, ItsTaskIsWokenWhenABatchIsDueAndNotBefore) {
+  struct Row {
+    char const* name;
+    std::uint64_t due_bytes, due_records;
+    std::vector<ReadRun> runs;
+    bool woken;
+  };
+  Row const rows[] = {
+      {"less than either", 100, 10, {run_of(0, 9, 99)}, false},
+      {"bytes, exactly", 100, 10, {run_of(0, 1, 100)}, true},
+      {"bytes, in two runs", 100, 10, {run_of(0, 1, 50), run_of(1, 1, 60)}, true},
+      {"records, exactly", 100, 10, {run_of(0, 4, 1), run_of(4, 6, 1)}, true},
+      {"one record less", 100, 10, {run_of(0, 4, 1), run_of(4, 5, 1)}, false},
+      {"no end of records", 100, UINT64_MAX, {run_of(0, 4, 1)}, false},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    StreamQueues fresh(catalog_of({StreamDescriptor("a")}));
+    StreamQueue& queue = *fresh.all().front();
+    queue.begin_batch(row.due_bytes, row.due_records);
+    for (ReadRun const& run : row.runs) queue.push(run);
+    EXPECT_EQ(was_woken(queue), row.woken);
+  }
+}
+
+TEST_F(StreamQueuesTest, RecordsAreDueByTheirNumberSinceTheLastBatch) {
+  StreamQueue& queue = *queues.find(StreamDescriptor("a"));
+  queue.begin_batch(100, 10);
+  queue.push(run_of(0, 10, 20));
+  EXPECT_TRUE(was_woken(queue));
+  RecordBatch batch(queue.stream, BatchId(1));
+  batch.append(run_of(0, 10, 20).records);
+  queue.end_batch(batch);
+  EXPECT_EQ(queue.accumulated_bytes(), 0U);
+  queue.begin_batch(100, 10);
+  queue.push(run_of(10, 9, 20));
+  EXPECT_FALSE(was_woken(queue));
+  queue.push(run_of(19, 1, 20));
+  EXPECT_TRUE(was_woken(queue));
+}
+
+TEST_F(StreamQueuesTest, WhatWasPutBackComesFirst) {
+  StreamQueue& queue = *queues.find(StreamDescriptor("a"));
+  queue.push(run_of(0, 2, 1));
+  StreamQueue::Taken taken = queue.take();
+  ASSERT_EQ(taken.elements.size(), 1U);
+  queue.push(run_of(2, 3, 1));
+  queue.put_back(std::move(taken.elements));
+  taken = queue.take();
+  ASSERT_EQ(taken.elements.size(), 2U);
+  EXPECT_EQ(std::get<ReadRun>(taken.elements[0]).records.first_number, 0U);
+  EXPECT_EQ(std::get<ReadRun>(taken.elements[1]).records.first_number, 2U);
+  EXPECT_FALSE(taken.ended);
+}
+
+TEST_F(StreamQueuesTest, TheEndWakesItsTask) {
+  StreamQueue& queue = *queues.find(StreamDescriptor("a"));
+  queue.push_end(EndOfStream());
+  EXPECT_TRUE(was_woken(queue));
+  EXPECT_TRUE(queue.take().ended);
+}
+
+TEST_F(StreamQueuesTest, TheLargestAreFlushedUntilItIsEnough) {
+  for (std::size_t i = 0; i < 3; ++i) queues.all()[i]->push(run_of(0, 4, 10 * (i + 1)));
+  queues.request_flush(31);
+  EXPECT_FALSE(queues.all()[0]->is_flush_requested(0));
+  EXPECT_TRUE(queues.all()[1]->is_flush_requested(0));
+  EXPECT_TRUE(queues.all()[2]->is_flush_requested(0));
+  queues.request_flush(0);
+  EXPECT_FALSE(queues.all()[0]->is_flush_requested(0));
+}
+
+TEST_F(StreamQueuesTest, AClosedBatchCountsUntilTheLastOfItsRecordsIsGone) {
+  StreamQueue& queue = *queues.find(StreamDescriptor("a"));
+  queue.push(run_of(0, 4, 40));
+  auto batch = std::make_optional<RecordBatch>(queue.stream, BatchId(1));
+  auto block = run_of(0, 4, 40).records;
+  batch->append(block);
+  queue.end_batch(*batch);
+  EXPECT_EQ(queues.closed_bytes(), 40U);
+  auto halves = batch->halves();
+  RecordBatch rest = halves.first.without({0});
+  batch.reset();
+  halves.first.clear();
+  RecordBatch moved = std::move(halves.second);
+  moved.clear();
+  EXPECT_EQ(queues.closed_bytes(), 40U);
+  rest.clear();
+  EXPECT_EQ(queues.closed_bytes(), 0U);
+}
+
+TEST(BytesToFlush, Table) {
+  EXPECT_EQ(bytes_to_flush(400, 400, 0), 100U);
+  EXPECT_EQ(bytes_to_flush(400, 400, 60), 40U);
+  EXPECT_EQ(bytes_to_flush(400, 400, 100), 0U);
+  EXPECT_EQ(bytes_to_flush(400, 400, 300), 0U);
+  EXPECT_EQ(bytes_to_flush(400, 500, 60), 140U);  // copies may go beyond the capacity
+  EXPECT_EQ(bytes_to_flush(3, 1, 0), 1U);         // something, however small the budget
+}
+
+TEST_F(StreamQueuesTest, WhileMemoryIsWaitedForAnotherBatchIsClosedWhenOneIsGone) {
+  MemoryBudget budget(100);
+  queues.serve(budget);
+  Reservation held = simulation.run_coroutine(budget.reserve(100));
+  for (std::size_t i = 0; i < 2; ++i) queues.all()[i]->push(run_of(0, 4, 25));
+  RecordBatch batch(queues.all()[0]->stream, BatchId(1));
+  batch.append(run_of(0, 4, 25).records);
+  queues.all()[0]->end_batch(batch);
+  auto waits = [](MemoryBudget& of) -> awaitable<void> { Reservation const mine = co_await of.reserve(10); };
+  EXPECT_THROW(simulation.run_coroutine(waits(budget)), std::runtime_error);  // parked
+  queues.free_memory(budget);
+  EXPECT_FALSE(queues.all()[1]->is_flush_requested(0));  // the closed one is enough
+  batch.clear();
+  EXPECT_TRUE(queues.all()[1]->is_flush_requested(0));  // it was not
+  held.release();
+  simulation.run();
 }
 
 TEST_F(StreamQueuesTest, AllAreWokenToLookAtTheirAge) {

@@ -97,7 +97,7 @@ class ReadingTest : public LauncherTest {
     make(names, [this](LauncherParts& parts) {
       parts.input_consumer = std::make_unique<SourceInputConsumerTaskFactory>(
           source, simulation, *queues, checkpoint_queue, budget, *progress, reader);
-      parts.spill_to_disk = std::make_unique<MemorySpillTaskFactory>(*queues, simulation, limits);
+      parts.spill_to_disk = std::make_unique<QueueSpillToDiskTaskFactory>(*queues, spiller, simulation, limits);
       parts.process_records = std::make_unique<KeepRecords>(*this);
     });
     start();
@@ -138,6 +138,7 @@ class ReadingTest : public LauncherTest {
 
   testing::ScriptedSource source{simulation};
   MemoryBudget budget{1 << 20};
+  BatchSpiller spiller{SpillPolicy::never, nullptr, budget, budget, nullptr};
   ReaderOptions reader;
   BatchLimits limits;
   Duration loading_takes{};

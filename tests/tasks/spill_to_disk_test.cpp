@@ -96,7 +96,7 @@ TEST_F(SpillToDiskTest, ABatchIsClosedByItsNumberOfRecordsAlsoInsideABlock) {
   read({"users"});
   EXPECT_EQ(batch_sizes("users"), (std::vector<std::size_t>{4, 4, 2}));
   EXPECT_EQ(data_of("users"), data(10));
-  EXPECT_EQ(queues->find(stream("users"))->accumulated_bytes.load(), 0U);
+  EXPECT_EQ(queues->find(stream("users"))->accumulated_bytes(), 0U);
 }
 
 TEST_F(SpillToDiskTest, ABatchIsClosedByItsBytes) {
@@ -189,7 +189,7 @@ TEST_F(SpillToDiskTest, AFlushAlsoMeansTheRecordsBehindAFullBatch) {
 TEST_F(SpillToDiskTest, AQueueThatIsClosedWithoutAnEndFailsItsStreamAlone) {
   when_run("heartbeat", [this]() -> awaitable<void> {
     co_await simulation.sleep_for(std::chrono::seconds(1));
-    queues->find(stream("users"))->queue.discard();
+    queues->find(stream("users"))->discard();
   });
   source.lines(many(2)).pause(std::chrono::seconds(5)).lines(many(2)).lines(many(2, "orders"));
   read({"users", "orders"});

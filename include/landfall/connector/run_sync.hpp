@@ -8,7 +8,9 @@
 #include <vector>
 
 #include <landfall/destination/destination.hpp>
+#include <landfall/destination/load_limits.hpp>
 #include <landfall/destination/reject_sink.hpp>
+#include <landfall/launcher/load_governor.hpp>
 #include <landfall/launcher/retry_policy.hpp>
 #include <landfall/launcher/task_launcher.hpp>
 #include <landfall/pipeline/batch_limits.hpp>
@@ -17,6 +19,8 @@
 #include <landfall/protocol/message_sink.hpp>
 #include <landfall/runtime/awaitable.hpp>
 #include <landfall/runtime/clock.hpp>
+#include <landfall/spill/spill_settings.hpp>
+#include <landfall/spill/spill_storage.hpp>
 
 namespace landfall {
 
@@ -36,7 +40,9 @@ struct SyncProgress {
   std::vector<Stream> streams;  ///< in catalog order
   std::uint64_t states_received = 0;
   std::uint64_t states_emitted = 0;
-  std::uint64_t memory_bytes = 0;  ///< reserved in the memory budget
+  std::uint64_t memory_bytes = 0;     ///< reserved in the memory budget
+  std::uint64_t batches_spilled = 0;  ///< so many waited on disk, or do
+  std::uint64_t bytes_spilled = 0;    ///< of their records
   Duration elapsed{};
 };
 
@@ -46,6 +52,7 @@ struct SyncReport {
   SyncOutcome outcome;
   SyncProgress totals;
   std::uint64_t peak_memory_bytes = 0;
+  LoadHistory load;                         ///< how concurrency and batch size were adapted
   std::vector<std::string> unjoined_tasks;  ///< still running at the last deadline: only leaving the process ends them
 
   /// Every stream is complete, every STATE was emitted, teardown went well.
@@ -68,23 +75,29 @@ class StopHandle {
 struct SyncOptions {
   SyncOptions() = default;
 
-  BatchLimits batch;
+  BatchLimits batch;           ///< `bytes`: unless Destination::load_limits() or load_batch_bytes say otherwise
+  LoadRange load_concurrency;  ///< calls at once; what is given here wins over Destination::load_limits()
+  LoadRange load_batch_bytes;  ///< the same for the size of batches
   LauncherConfiguration launcher;
-  std::uint64_t memory_budget_bytes = 48 << 20;
-  std::uint64_t block_bytes = 1 << 20;          ///< read at once; at least 4 KiB
-  std::uint64_t longest_line_bytes = 64 << 20;  ///< a longer one is an error
-  bool validate_records = true;                 ///< see Validation
+  std::uint64_t memory_budget_bytes = 48 << 20;  ///< a part of it is kept for batches that are read back from disk
+  SpillSettings spill;                           ///< whether batches wait on disk
+  std::shared_ptr<SpillStorage> spill_storage;   ///< where; null: a FolderStorage in spill.directory
+  std::uint64_t block_bytes = 1 << 20;           ///< read at once; at least 4 KiB
+  std::uint64_t longest_line_bytes = 64 << 20;   ///< a longer one is an error
+  bool validate_records = true;                  ///< see Validation
   Duration heartbeat_interval = std::chrono::seconds(1);
   Duration stats_interval = std::chrono::seconds(10);
   RetryPolicies retry;                           ///< of each phase
   Duration patience = std::chrono::seconds(30);  ///< how long a call may go on after its cancellation; then it is
                                                  ///< reported by name, left alone, and the sync fails
-  Duration answer_deadline = std::chrono::minutes(30);   ///< for writing STATEs: a reader that takes none is gone
-  RejectSink* reject_sink = nullptr;                     ///< none: a stream with a record that cannot be loaded fails
-  std::uint64_t jitter_seed = 0;                         ///< of the waits between attempts; 0: a random one
-  std::function<void(RetryNotice const&)> on_retry;      ///< before each further attempt, on any thread; quick
-  Duration graceful_timeout = std::chrono::minutes(1);   ///< for the tasks that run when the verdict is known
-  std::function<void(SyncProgress const&)> on_progress;  ///< called each stats interval, on the control strand; quick
+  Duration answer_deadline = std::chrono::minutes(30);    ///< for writing STATEs: a reader that takes none is gone
+  RejectSink* reject_sink = nullptr;                      ///< none: a stream with a record that cannot be loaded fails
+  std::uint64_t jitter_seed = 0;                          ///< of the waits between attempts; 0: a random one
+  std::function<void(RetryNotice const&)> on_retry;       ///< before each further attempt, on any thread; quick
+  std::function<void(Error const&)> on_spill_failure;     ///< a disk that cannot be used, where memory does; quick
+  std::function<void(LoadChange const&)> on_load_change;  ///< after each change, on the control strand; quick
+  Duration graceful_timeout = std::chrono::minutes(1);    ///< for the tasks that run when the verdict is known
+  std::function<void(SyncProgress const&)> on_progress;   ///< called each stats interval, on the control strand; quick
 };
 
 /// One whole sync without a process: reads `source`, loads into `destination`, writes STATE messages to `sink`.

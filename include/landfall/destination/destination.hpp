@@ -6,6 +6,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <landfall/destination/load_limits.hpp>
 #include <landfall/destination/load_step.hpp>
 #include <landfall/destination/outcome.hpp>
 #include <landfall/destination/stream_loader.hpp>
@@ -59,6 +60,11 @@ class Destination {
   /// Other than process_records() and process_batch(): the steps which every batch goes through on workers of their
   /// own (prepare, upload, finish). Empty: the loaders do the work. Asked once, before setup().
   virtual std::vector<std::unique_ptr<LoadStep>> load_steps();
+
+  /// How many calls at once and how large batches this store bears, where that is known: bounds, or fixed values
+  /// (LoadRange::fixed). Asked once, before setup(). With load_steps() only batch_bytes.initial counts: the workers of
+  /// the steps bound the rest. Default: none.
+  virtual LoadLimits load_limits() const;
 
   /// The end of the sync, good or bad; all loaders are closed.
   virtual awaitable<void> teardown(SyncOutcome outcome);

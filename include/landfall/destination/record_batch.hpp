@@ -137,13 +137,15 @@ class RecordBatch {
   RecordBatch(RecordBatch&& other) noexcept
       : stream_(other.stream_),
         id_(other.id_),
+        kept_(std::exchange(other.kept_, nullptr)),
         runs_(std::exchange(other.runs_, {})),
         size_(std::exchange(other.size_, 0)),
         bytes_(std::exchange(other.bytes_, 0)) {}
   RecordBatch& operator=(RecordBatch&& other) noexcept {
     stream_ = other.stream_;
     id_ = other.id_;
-    runs_ = std::exchange(other.runs_, {});
+    runs_ = std::exchange(other.runs_, {});  // first: as in the destructor, what is kept goes after the blocks
+    kept_ = std::exchange(other.kept_, nullptr);
     size_ = std::exchange(other.size_, 0);
     bytes_ = std::exchange(other.bytes_, 0);
     return *this;
@@ -152,6 +154,9 @@ class RecordBatch {
 
   /// Appends what was read next. Asserts that no number is missing and that the run is not empty.
   void append(RecordRun run);
+
+  /// Something that lives until the records of this batch, of its copies and of its parts are gone.
+  void keep(std::shared_ptr<void const> thing) noexcept { kept_ = std::move(thing); }
 
   /// Forgets the records and frees their blocks; stream() and id() stay.
   void clear() noexcept;
@@ -189,6 +194,7 @@ class RecordBatch {
 
   std::shared_ptr<DestinationStream const> stream_;
   BatchId id_;
+  std::shared_ptr<void const> kept_;  // before the blocks are freed it is still there
   std::vector<RecordRun> runs_;
   std::size_t size_ = 0;
   std::uint64_t bytes_ = 0;

@@ -17,13 +17,17 @@ enum class ProbeResult {
 /// Loads the records of one stream. A connector author implements this.
 ///
 /// Order:    start(), then any number of process_records() and process_batch(), then close() exactly once if start()
-///           returned. Batches of a stream are given to process_records() in order, one at a time; process_batch() of
-///           earlier batches may run meanwhile. Nothing runs any more when close() is called.
+///           returned. Batches of a stream are given to process_records() in order, one at a time, unless
+///           needs_order() says otherwise; process_batch() of earlier batches may run meanwhile. Nothing runs any more
+///           when close() is called.
+/// Load:     how many process_records() run at once, of all streams, and how large batches are, is found out from how
+///           long they take and from their errors, within Destination::load_limits().
 /// Threads:  each call is a coroutine of its own on the sync's executor; members used by process_records() and
 ///           process_batch() both need their own protection. Blocking calls belong into run_blocking().
 /// Errors:   by class, in any call:
 ///           * transient_error: it was not applied. It is called again, after a wait, as the phase's RetryPolicy says;
-///             a loader whose start() threw is destroyed, and open() makes another one.
+///             a loader whose start() threw is destroyed, and open() makes another one. With Error::set_retry_after()
+///             (0 when the store said no time) it means that the store throttles us: half as many calls from then on.
 ///           * unknown_outcome_error, or anything else that is thrown: it may have been applied. process_records() and
 ///             process_batch() are repeated if probe() says that it was not; close() is not repeated.
 ///           * RejectedRecords: see there.
@@ -36,6 +40,11 @@ enum class ProbeResult {
 class StreamLoader {
  public:
   virtual ~StreamLoader() = default;
+
+  /// False when batches of the stream may be loaded side by side and in any order, because records need none (plain
+  /// appends) or because the store puts them in order (by RecordNumber, by a cursor): then several process_records()
+  /// of this stream run at once where the store bears it. Asked once, after start(). Default: true.
+  virtual bool needs_order() const;
 
   /// Before any record: create the file, table, session.
   virtual awaitable<void> start();

@@ -16,6 +16,20 @@
 
 namespace landfall {
 
+/// Told how each attempt of a call went; each function is awaited by the call itself, and not called any more once its
+/// caller was cancelled.
+class AttemptWatch {
+ public:
+  virtual ~AttemptWatch() = default;
+  /// An attempt ended; `timed_out`: at its deadline. `failure` is empty when it was answered.
+  virtual awaitable<void> attempt_ended(TimePoint started_at, TimePoint ended_at, std::optional<Error> failure,
+                                        bool timed_out) = 0;
+  /// Nothing is asked of the store for so long...
+  virtual awaitable<void> wait_begins(Duration delay) = 0;
+  /// ...and then may be, as soon as this returns.
+  virtual awaitable<void> wait_ended() = 0;
+};
+
 /// Makes calls into the connector: each attempt is a task of its own under a deadline, and is made again where that may
 /// help. What may follow a failure is decided by after_failure() and delay_before_next().
 ///
@@ -42,22 +56,22 @@ class PhaseRunner {
   awaitable<T> run(Phase phase, std::string name, Attempt<T> attempt) {
     auto const answer = std::make_shared<std::optional<T>>();
     Attempt<void> keep = [answer, attempt = std::move(attempt)] { return keep_answer(answer, attempt()); };
-    co_await run_until_answered(phase, std::move(name), std::move(keep), nullptr, nullptr);
+    co_await run_until_answered(phase, std::move(name), std::move(keep), nullptr, nullptr, nullptr);
     co_return std::move(**answer);
   }
   awaitable<void> run(Phase phase, std::string name, Attempt<void> attempt) {
-    return run_until_answered(phase, std::move(name), std::move(attempt), nullptr, nullptr);
+    return run_until_answered(phase, std::move(name), std::move(attempt), nullptr, nullptr, nullptr);
   }
 
   /// The same in Phase::process, for a call whose outcome `probe` can find out. Empty when it says that a call without
-  /// an answer was applied.
+  /// an answer was applied. `watch` may be null, and outlives the call.
   template <class T>
   awaitable<std::optional<T>> run_probed(std::string name, Attempt<T> attempt, Probe probe,
-                                         StillWanted still_wanted = nullptr) {
+                                         StillWanted still_wanted = nullptr, AttemptWatch* watch = nullptr) {
     auto const answer = std::make_shared<std::optional<T>>();
     Attempt<void> keep = [answer, attempt = std::move(attempt)] { return keep_answer(answer, attempt()); };
     co_await run_until_answered(Phase::process, std::move(name), std::move(keep), std::move(probe),
-                                std::move(still_wanted));
+                                std::move(still_wanted), watch);
     co_return std::move(*answer);
   }
 
@@ -67,7 +81,7 @@ class PhaseRunner {
     answer->emplace(co_await std::move(call));
   }
   awaitable<void> run_until_answered(Phase phase, std::string name, Attempt<void> attempt, Probe probe,
-                                     StillWanted still_wanted);
+                                     StillWanted still_wanted, AttemptWatch* watch);
   awaitable<std::exception_ptr> attempt_once(std::string name, awaitable<void> attempt, Duration deadline);
   awaitable<bool> wait_before_next(std::string name, Duration delay);
   double random_from_0_to_1();

@@ -76,8 +76,11 @@ enum class AfterFailure {
 /// system: says nothing about what was applied: as unknown_outcome in Phase::process, else by system_attempts.
 AfterFailure after_failure(Phase phase, RetryPolicy const& policy, ErrorClass failed_with, std::size_t attempts_made);
 
+/// The least time that an attempt must have: a second, or attempt_deadline.
+Duration shortest_attempt(RetryPolicy const& policy) noexcept;
+
 /// How long to wait before the next attempt: full jitter, `random` from 0 to 1. Empty when that would leave less
-/// than a second (or than attempt_deadline) before the total deadline, which counts from the first attempt.
+/// than shortest_attempt() before the total deadline, which counts from the first attempt.
 std::optional<Duration> delay_before_next(RetryPolicy const& policy, std::size_t attempts_made, Duration elapsed,
                                           std::optional<std::chrono::milliseconds> retry_after, double random);
 

@@ -35,6 +35,11 @@ struct SpillToDiskTaskFactory {
   virtual ~SpillToDiskTaskFactory() = default;
   virtual std::unique_ptr<Task> make(TaskLauncher& launcher, StreamDescriptor const& stream) = 0;
 };
+/// Reads a batch that waits on disk back into memory.
+struct ReadBackTaskFactory {
+  virtual ~ReadBackTaskFactory() = default;
+  virtual std::unique_ptr<Task> make(TaskLauncher& launcher, std::unique_ptr<SpilledRecords> records) = 0;
+};
 struct ProcessRecordsTaskFactory {
   virtual ~ProcessRecordsTaskFactory() = default;
   virtual std::unique_ptr<Task> make(TaskLauncher& launcher, RecordBatch records) = 0;

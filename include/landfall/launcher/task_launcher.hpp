@@ -3,15 +3,19 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <landfall/launcher/load_governor.hpp>
 #include <landfall/launcher/load_pipeline.hpp>
 #include <landfall/launcher/spilled_file.hpp>
 #include <landfall/launcher/task.hpp>
@@ -61,7 +65,8 @@ struct LauncherParts {
         sync(manager),
         checkpoint_queue(checkpoints),
         open_stream_queue(streams_to_open),
-        has_thrown(thrown) {}
+        has_thrown(thrown),
+        load(manager.catalog().streams().size()) {}
 
   TaskScope& scope;
   SyncManager& sync;  ///< holds the catalog
@@ -70,10 +75,15 @@ struct LauncherParts {
   std::atomic<bool>& has_thrown;  ///< set by the first failure
   LauncherConfiguration configuration;
 
+  GovernorSettings load;                                  ///< the defaults for the streams of the catalog
+  std::atomic<std::uint64_t>* batch_bytes = nullptr;      ///< optional: told how large the next batches are to be
+  std::function<void(LoadChange const&)> on_load_change;  ///< optional; on the control strand, quick
+
   std::unique_ptr<InputConsumerTaskFactory> input_consumer;  ///< optional: without it the input counts as consumed
   std::unique_ptr<SetupTaskFactory> setup;
   std::unique_ptr<OpenStreamTaskFactory> open_stream;
   std::unique_ptr<SpillToDiskTaskFactory> spill_to_disk;
+  std::unique_ptr<ReadBackTaskFactory> read_back;
   std::unique_ptr<ProcessRecordsTaskFactory> process_records;
   std::unique_ptr<ProcessBatchTaskFactory> process_batch;
   std::unique_ptr<LoadPipeline> load_pipeline;  ///< optional: then batches go to it instead of process_records
@@ -112,11 +122,16 @@ class TaskLauncher {
   /// run().
   std::vector<std::string> const& unjoined_tasks() const noexcept { return unjoined_tasks_; }
 
+  /// How the load was adapted. After run().
+  LoadHistory const& load_history() const noexcept { return load_history_; }
+
   awaitable<void> handle_setup_complete();
   /// An open-stream worker asks before it opens a stream: false when the stream has failed meanwhile.
   awaitable<bool> handle_open_requested(StreamDescriptor stream);
   awaitable<void> handle_stream_started(StreamDescriptor stream, std::shared_ptr<StreamLoader> loader);
   awaitable<void> handle_new_spilled_file(StreamDescriptor stream, SpilledFile file);
+  /// A batch that waited on disk is in memory again.
+  awaitable<void> handle_batch_read_back(RecordBatch records);
   awaitable<void> handle_new_batch(BatchEnvelope envelope);
   /// Records that cannot be loaded are in the reject file.
   awaitable<void> handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers);
@@ -124,6 +139,15 @@ class TaskLauncher {
   awaitable<bool> handle_step_requested(StreamDescriptor stream);
   /// A pipeline batch goes on as so many batches, each of which will be reported; 0: it goes no further.
   awaitable<void> handle_batch_split(StreamDescriptor stream, std::size_t parts);
+  /// A call into the store ended. Changes what may run from now on.
+  awaitable<void> handle_call_ended(CallReport call);
+  /// The process-records task of this batch waits to try again. When that is longer than
+  /// LoadGovernor::longest_wait_with_slot, others have its slot.
+  awaitable<void> handle_call_waits(StreamDescriptor stream, BatchId batch, Duration delay);
+  /// The wait is over: returns when the task has its slot again, before any batch that has not been tried yet.
+  awaitable<void> handle_call_resumes(StreamDescriptor stream, BatchId batch);
+  /// A batch of so many bytes was refused as a whole, and accepted in parts.
+  awaitable<void> handle_batch_too_large(std::uint64_t bytes);
   awaitable<void> handle_stream_complete(StreamDescriptor stream);
   awaitable<void> handle_stream_closed(StreamDescriptor stream, StreamOutcome outcome);
   awaitable<void> handle_input_consumed();
@@ -162,14 +186,24 @@ class TaskLauncher {
     input,          ///< when it ends, however, the input is consumed
     checkpoints,    ///< when it fails, no further STATE will be printed
     stream_work,    ///< counted: a stream is closed or failed when none of it runs
-    stream_records  ///< stream_work which holds the stream's turn for process_records
+    stream_records  ///< stream_work which takes a slot of the LoadGovernor
+  };
+
+  /// Closed when the task that waits for it has its slot.
+  using Turn = MessageQueue<int>;
+  struct Returning {
+    Returning(StreamWork* of_stream, BatchId id, std::shared_ptr<Turn> its_turn)
+        : stream(of_stream), batch(id), turn(std::move(its_turn)) {}
+    StreamWork* stream;
+    BatchId batch;
+    std::shared_ptr<Turn> turn;
   };
 
   // Plain functions, all of them on the control strand.
   void start_on_strand();
   void setup_complete_on_strand();
   bool open_requested_on_strand(StreamDescriptor const& stream);
-  void stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader);
+  void stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader, bool needs_order);
   void spilled_file_on_strand(StreamDescriptor const& stream, SpilledFile file);
   void batch_on_strand(BatchEnvelope envelope);
   void stream_complete_on_strand(StreamDescriptor const& stream);
@@ -183,15 +217,25 @@ class TaskLauncher {
   void note_call_on_strand(Error const& error, std::optional<StreamDescriptor> const& stream);
   void stop_reading_on_strand();
   void start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream);
-  void process_next_on_strand(StreamDescriptor const& stream);
+  void submit_waiting_on_strand(StreamWork& w);
+  static bool has_next(StreamWork const& w);
+  RecordBatch take_next_on_strand(StreamWork& w);
+  void read_back_on_strand(StreamWork& w);
+  void batch_read_back_on_strand(RecordBatch records);
+  void start_calls_on_strand();
+  void start_call_on_strand(StreamWork& w);
+  bool may_start_call(StreamWork const& w) const;
+  StreamWork* next_to_call() const;
+  void call_task_ended_on_strand(StreamWork& w, BatchId batch);
+  void adapt_on_strand(std::vector<LoadChange> const& changes);
   void work_ended_on_strand(StreamDescriptor const& stream);
   void end_checkpoints_if_done_on_strand();
   void start_ending_if_done_on_strand();
   void verdict_on_strand(bool success);
-  void task_ended_on_strand(Task const& task, Role role, std::exception_ptr failure);
+  void task_ended_on_strand(Task const& task, Role role, BatchId batch, std::exception_ptr failure);
 
-  TaskHandle launch_on_strand(std::unique_ptr<Task> task, Role role = Role::other);
-  awaitable<void> run_task(std::unique_ptr<Task> task, Role role);
+  TaskHandle launch_on_strand(std::unique_ptr<Task> task, Role role = Role::other, BatchId batch = BatchId());
+  awaitable<void> run_task(std::unique_ptr<Task> task, Role role, BatchId batch);
   awaitable<void> wait_for_stop_deadline();
   awaitable<void> wait_for_reader();
   awaitable<bool> wait_for_verdict();
@@ -202,11 +246,17 @@ class TaskLauncher {
   asio::strand<asio::any_io_executor> strand_;
   LauncherParts parts_;
   std::map<StreamDescriptor, std::unique_ptr<StreamWork>> work_;
+  std::vector<StreamWork*> turns_;  // streams take turns in starting calls
+  std::size_t next_turn_ = 0;
+  std::deque<Returning> returning_;  // tasks that want a slot back, in order
+  LoadGovernor governor_;
+  LoadHistory load_history_;
   TaskHandle input_;
   std::vector<std::string> unjoined_tasks_;
   bool started_ = false;
   bool stopping_ = false;
   bool stop_requested_ = false;
+  bool all_failed_ = false;
   bool call_still_runs_ = false;  // one into the connector ignores its cancellation: teardown must not run beside it
   bool setup_ended_ = false;
   bool checkpoints_ended_ = false;  // the queue was closed

@@ -23,6 +23,10 @@ class Block {
   char const* data() const noexcept { return bytes_.get(); }
   std::size_t capacity() const noexcept { return capacity_; }
 
+  /// A block of exactly this capacity whose bytes, and `extra_bytes` that live as long, are taken from the same budget
+  /// without waiting: for a copy of what this one holds.
+  std::shared_ptr<Block> sibling(std::size_t capacity, std::size_t extra_bytes) const;
+
   /// Accounts for more memory that lives as long as the block (tables of slices into it).
   void account(std::size_t bytes) noexcept { reservation_.grow(bytes); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -24,6 +25,9 @@ class Reservation {
   /// Takes more without waiting, also beyond the capacity: for what belongs to bytes that are held already.
   /// Does nothing where no budget is behind it: default-constructed, moved from, or released.
   void grow(std::uint64_t bytes) noexcept;
+
+  /// Another one of the same budget, taken as by grow().
+  Reservation another(std::uint64_t bytes) const noexcept;
 
   /// Gives the bytes back now. Again, it does nothing.
   void release() noexcept;
@@ -51,11 +55,15 @@ class MemoryBudget {
   ~MemoryBudget();
 
   /// Waits until `bytes` fit. In order of arrival: a large request is never overtaken. 0 bytes never wait.
+  /// `when_it_waits`: called once it stands in the line, if it has to; may be null.
   /// Errors: boost::system::system_error(operation_aborted) when cancelled.
-  awaitable<Reservation> reserve(std::uint64_t bytes);
+  awaitable<Reservation> reserve(std::uint64_t bytes, std::function<void()> when_it_waits = nullptr);
 
   /// True when reserve(bytes) would not wait now.
   bool fits(std::uint64_t bytes) const;
+
+  /// True while a reserve() waits.
+  bool is_waited_for() const;
 
   std::uint64_t capacity_bytes() const noexcept { return capacity_bytes_; }
   std::uint64_t reserved_bytes() const;

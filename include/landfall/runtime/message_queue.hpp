@@ -51,6 +51,14 @@ class MessageQueue {
     return true;
   }
 
+  /// As push_now(), for the consumer of pop_woken(): it is not woken.
+  bool push_quietly(T element, std::uint64_t bytes) {
+    std::lock_guard const lock(mutex_);
+    if (closed_) return false;
+    put_quietly(std::move(element), bytes);
+    return true;
+  }
+
   /// The next element in order; empty when the queue is closed and drained.
   awaitable<std::optional<T>> pop() {
     for (;;) {
@@ -76,21 +84,33 @@ class MessageQueue {
     for (;;) {
       {
         std::lock_guard const lock(mutex_);
-        if (!elements_.empty() || closed_ || woken_) {
-          Drained drained;
-          drained.elements.reserve(elements_.size());
-          while (!elements_.empty()) drained.elements.push_back(*take());
-          drained.ended = closed_;
-          woken_ = false;
-          co_return drained;
-        }
+        if (!elements_.empty() || closed_ || woken_) co_return drain();
       }
       auto ready = [this] { return closed_ || woken_ || !elements_.empty(); };
       co_await consumers_.wait(mutex_, ready);
     }
   }
 
-  /// Makes the current or the next pop_all() return although nothing was queued: "look again".
+  /// Everything that is queued, but not before a wake() or the end: for a consumer who gains nothing by looking at each
+  /// element as it comes.
+  awaitable<Drained> pop_woken() {
+    for (;;) {
+      {
+        std::lock_guard const lock(mutex_);
+        if (closed_ || woken_) co_return drain();
+      }
+      auto ready = [this] { return closed_ || woken_; };
+      co_await consumers_.wait(mutex_, ready);
+    }
+  }
+
+  /// What is queued now; may be empty.
+  Drained take_queued() {
+    std::lock_guard const lock(mutex_);
+    return drain();
+  }
+
+  /// Makes the current or the next pop_all() or pop_woken() return although nothing was queued: "look again".
   void wake() {
     std::lock_guard const lock(mutex_);
     woken_ = true;
@@ -124,9 +144,20 @@ class MessageQueue {
  private:
   bool has_room(std::uint64_t bytes) const { return elements_.empty() || queued_bytes_ + bytes <= capacity_bytes_; }
   void put(T&& element, std::uint64_t bytes) {
+    put_quietly(std::move(element), bytes);
+    consumers_.wake_all();
+  }
+  void put_quietly(T&& element, std::uint64_t bytes) {
     elements_.emplace_back(std::move(element), bytes);
     queued_bytes_ += bytes;
-    consumers_.wake_all();
+  }
+  Drained drain() {
+    Drained drained;
+    drained.elements.reserve(elements_.size());
+    while (!elements_.empty()) drained.elements.push_back(*take());
+    drained.ended = closed_;
+    woken_ = false;
+    return drained;
   }
   std::optional<T> take() {
     std::optional<T> element(std::move(elements_.front().first));

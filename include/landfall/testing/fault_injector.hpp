@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -67,6 +68,10 @@ class FaultInjector {
   /// The place of a stream in the catalog.
   std::size_t index_of(StreamDescriptor const& stream) const;
 
+  /// The loader of this stream needs no order.
+  void note_unordered(std::size_t stream) { unordered_streams_.insert(stream); }
+  std::set<std::size_t> const& unordered_streams() const noexcept { return unordered_streams_; }
+
   /// Notes that a call begins; the event may be filled in until the next one is added.
   /// Errors: Error(config) after a crash.
   TraceEvent& begin(Call& call);
@@ -126,6 +131,7 @@ class FaultInjector {
   Scenario const& scenario_;
   std::vector<std::vector<InputStep const*>> records_;           // of each stream, by number
   std::vector<std::array<std::size_t, call_kind_count>> calls_;  // made so far: for each stream, the last for no stream
+  std::set<std::size_t> unordered_streams_;
   bool with_faults_;
   bool crashed_ = false;
   std::uint64_t latency_random_;

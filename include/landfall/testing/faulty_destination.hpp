@@ -21,6 +21,7 @@ class FaultyDestination final : public Destination {
   awaitable<void> setup(DestinationCatalog const& catalog) override;
   awaitable<std::unique_ptr<StreamLoader>> open(DestinationStream const& stream) override;
   bool decodes_every_value() const override { return target_->decodes_every_value(); }
+  LoadLimits load_limits() const override { return target_->load_limits(); }
   std::vector<std::unique_ptr<LoadStep>> load_steps() override;
   awaitable<void> teardown(SyncOutcome outcome) override;
 

@@ -68,6 +68,7 @@ class MemoryDestination final : public Destination {
   struct Options {
     Options() = default;
     std::vector<BatchState> answers{BatchState::complete};  ///< of a loader, one after the other; the last: complete
+    bool needs_order = true;                                ///< of a loader
     bool load_steps = false;                                ///< two steps do the work instead
     Defect defect = Defect::none;
   };

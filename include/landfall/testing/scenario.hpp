@@ -12,6 +12,7 @@
 #include <landfall/launcher/task_launcher.hpp>
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/protocol/state_message.hpp>
+#include <landfall/spill/spill_settings.hpp>
 #include <landfall/testing/fault_plan.hpp>
 
 namespace landfall::testing {
@@ -92,6 +93,9 @@ struct Scenario {
   bool has_reject_sink = true;
 
   std::vector<BatchState> answers{BatchState::complete};  ///< of the loader, one after the other
+  bool needs_order = true;                                ///< else batches of a stream are loaded side by side
+  std::optional<std::size_t> calls_at_once;               ///< always; none: found out
+  SpillPolicy spill = SpillPolicy::never;                 ///< to a simulated disk
   bool load_steps = false;                                ///< a pipeline of two steps does the work instead
   Duration latency{};                                     ///< each call of the destination takes up to this
   std::vector<Fault> faults;
@@ -115,7 +119,7 @@ struct ScenarioLimits {
   bool with_bad_input = true;
   bool with_stop = true;
   bool with_crash = true;
-  bool own_loader = true;  ///< the answers and steps of MemoryDestination vary too
+  bool own_loader = true;  ///< the answers, steps and need of order of MemoryDestination vary too
 };
 
 /// The same seed and limits give the same scenario, on every machine.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,12 @@ struct ObservedRun {
   std::size_t steps_read = 0;        ///< of its input, handed to the reader
   bool end_read = false;             ///< the reader was told that the input has ended
   bool crashed = false;
-  bool stopped = false;            ///< a stop was requested while it ran
-  std::size_t parked = 0;          ///< pieces of work that still waited when the sync had ended
-  std::uint64_t longest_line = 0;  ///< of its input, in bytes
-  std::uint64_t events = 0;        ///< of the simulation
-  TimePoint ended_at{};            ///< virtual
+  bool stopped = false;                     ///< a stop was requested while it ran
+  std::set<std::size_t> unordered_streams;  ///< whose loaders said that they need no order
+  std::size_t parked = 0;                   ///< pieces of work that still waited when the sync had ended
+  std::uint64_t longest_line = 0;           ///< of its input, in bytes
+  std::uint64_t events = 0;                 ///< of the simulation
+  TimePoint ended_at{};                     ///< virtual
 };
 
 /// What a run is made of, beside its scenario.

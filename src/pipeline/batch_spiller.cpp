@@ -1,0 +1,67 @@
+#include "pipeline/batch_spiller.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <landfall/runtime/assert.hpp>
+
+namespace landfall {
+
+bool goes_to_disk(SpillPolicy policy, std::uint64_t batches_before, std::uint64_t reserved_bytes,
+                  std::uint64_t capacity_bytes) noexcept {
+  switch (policy) {
+    case SpillPolicy::never:
+      return false;
+    case SpillPolicy::over_budget:
+      // Behind one that is being loaded it would soon have its turn, unless that one is stuck: then the two may keep
+      // all the memory that others need.
+      if (batches_before == 1) return reserved_bytes >= capacity_bytes / 8 * 7;
+      return batches_before >= 2 && reserved_bytes >= capacity_bytes / 2;
+    case SpillPolicy::always:
+      return true;
+  }
+  return false;
+}
+
+std::uint64_t bytes_for_reading_back(SpillPolicy policy, std::uint64_t budget_bytes,
+                                     std::uint64_t batch_bytes) noexcept {
+  switch (policy) {
+    case SpillPolicy::never:
+      return 0;
+    case SpillPolicy::over_budget:
+      return std::min(budget_bytes / 6, 4 * batch_bytes);
+    case SpillPolicy::always:
+      return budget_bytes / 2;
+  }
+  return 0;
+}
+
+BatchSpiller::BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget const& budget, MemoryBudget& for_reading,
+                           std::function<void(Error const&)> on_failure)
+    : policy_(policy), store_(store), budget_(budget), for_reading_(for_reading), on_failure_(std::move(on_failure)) {
+  LANDFALL_ASSERT(store != nullptr || policy == SpillPolicy::never);
+}
+
+awaitable<std::unique_ptr<SpilledRecords>> BatchSpiller::spill(StreamQueue& queue, RecordBatch& records) {
+  // Its own batch is one of the unfinished ones.
+  std::uint64_t const before = queue.unfinished_batches() - 1;
+  if (!goes_to_disk(policy_, before, budget_.reserved_bytes(), budget_.capacity_bytes())) co_return nullptr;
+
+  auto unfinished = queue.one_unfinished();
+  std::optional<Error> failure;
+  try {
+    SpilledBatch written = co_await store_->write(records);
+    ++spilled_batches_;
+    spilled_bytes_ += written.bytes;
+    records.clear();
+    co_return std::make_unique<SpilledRecords>(*store_, for_reading_, std::move(written), std::move(unfinished));
+  } catch (Error const& error) {
+    failure = error;
+  }
+  if (policy_ == SpillPolicy::always) throw Error(*failure);
+  if (on_failure_) on_failure_(*failure);
+  co_return nullptr;
+}
+
+}  // namespace landfall

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <landfall/spill/spill_storage.hpp>
+
+#include "spill/random_numbers.hpp"
+
+namespace landfall {
+
+/// What lies in the folder of a store. Everything else in it is foreign.
+struct FolderContent {
+  FolderContent() = default;
+  std::vector<std::uint64_t> segments;  ///< ascending
+  std::vector<std::string> unnamed;     ///< segments that were being made
+};
+
+/// The folder of one store, for as long as this object lives: nobody else touches it then.
+///
+/// Lifetime: the storage outlives it. The destructor gives up the lock and leaves the files.
+class SpillFolder {
+ public:
+  /// A new one, with a name that nobody has.
+  static SpillFolder blocking_make(SpillStorage& storage, RandomNumbers& random);
+
+  /// The one folder with resume, made when it is missing.
+  /// Errors: Error(transient) when another process holds it.
+  static SpillFolder blocking_take_for_resume(SpillStorage& storage);
+
+  /// The one folder with resume when it is there and nobody holds it.
+  static std::optional<SpillFolder> blocking_find_for_resume(SpillStorage& storage);
+
+  std::string const& name() const noexcept { return name_; }
+
+  /// Errors: Error(config) which names a file that is not ours.
+  FolderContent blocking_content() const;
+
+  /// Removes our files and, unless somebody else has put something there, the folder. In such an order that a crash in
+  /// between leaves either what was there or nothing to be resumed.
+  void blocking_remove();
+
+ private:
+  SpillFolder(SpillStorage& storage, std::string name, std::unique_ptr<SpillFile> lock)
+      : storage_(&storage), name_(std::move(name)), lock_(std::move(lock)) {}
+  friend void blocking_remove_leftovers(SpillStorage& storage);
+
+  SpillStorage* storage_;
+  std::string name_;
+  std::unique_ptr<SpillFile> lock_;
+};
+
+/// Removes the folders without resume of processes that have ended. What belongs to other users is left alone.
+/// Errors: Error(config) which names a file that is not ours.
+void blocking_remove_leftovers(SpillStorage& storage);
+
+}  // namespace landfall

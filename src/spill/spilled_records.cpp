@@ -1,0 +1,20 @@
+#include <landfall/spill/spilled_records.hpp>
+
+namespace landfall {
+
+SpilledRecords::~SpilledRecords() { release(); }
+
+awaitable<RecordBatch> SpilledRecords::read() {
+  Reservation memory = co_await for_reading_.reserve(batch_.memory_bytes());
+  RecordBatch records = co_await store_.read(batch_, std::move(memory));
+  records.keep(std::move(kept_));
+  release();
+  co_return records;
+}
+
+void SpilledRecords::release() noexcept {
+  if (std::exchange(released_, true)) return;
+  store_.release(batch_);
+}
+
+}  // namespace landfall

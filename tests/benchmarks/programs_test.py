@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Tests of landfall-generate and landfall-limits.
+
+    python3 tests/benchmarks/programs_test.py build/bin
+"""
+
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAMS = "build/bin"
+RECORD = '{"type":"RECORD"'
+
+
+def generate(**options):
+    """The lines of an input."""
+    command = [os.path.join(PROGRAMS, "landfall-generate")]
+    for name, value in {"records": 2000, **options}.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    return subprocess.run(command, check=True, capture_output=True).stdout.decode().splitlines()
+
+
+def records_of(lines):
+    return [line for line in lines if line.startswith(RECORD)]
+
+
+class Generate(unittest.TestCase):
+    def test_the_same_options_make_the_same_input(self):
+        self.assertEqual(generate(), generate())
+        self.assertNotEqual(generate(), generate(seed=2))
+
+    def test_a_shorter_input_begins_like_a_longer_one(self):
+        self.assertEqual(records_of(generate(records=100)), records_of(generate())[:100])
+
+    def test_every_record_is_there_and_numbered_within_its_stream(self):
+        seen = collections.Counter()
+        for line in records_of(generate()):
+            record = json.loads(line)["record"]
+            seen[record["stream"]] += 1
+            self.assertEqual(record["data"]["id"], seen[record["stream"]])
+        self.assertEqual(sum(seen.values()), 2000)
+        self.assertEqual(len(seen), 4)
+
+    def test_states_count_the_records_of_their_stream_since_the_last_one(self):
+        for options in ({"state_every": 100}, {"state_every": 10, "states": "one"}, {"state_every": 0}):
+            with self.subTest(options):
+                since = collections.Counter()
+                states = 0
+                for line in generate(**options):
+                    message = json.loads(line)
+                    if message["type"] == "RECORD":
+                        since[message["record"]["stream"]] += 1
+                    if message["type"] == "STATE":
+                        states += 1
+                        stream = message["state"]["stream"]["stream_descriptor"]["name"]
+                        self.assertEqual(message["state"]["sourceStats"]["recordCount"], since.pop(stream))
+                self.assertEqual(since, {})
+                self.assertGreaterEqual(states, 4)
+
+    def test_one_state_for_so_many_records(self):
+        lines = generate(state_every=10, states="one", streams=1)
+        self.assertEqual(sum(line.startswith('{"type":"STATE"') for line in lines), 200)
+
+    def test_every_stream_is_started_and_completed(self):
+        statuses = collections.Counter(json.loads(line)["trace"]["stream_status"]["status"]
+                                       for line in generate(streams=7) if line.startswith('{"type":"TRACE"'))
+        self.assertEqual(statuses, {"STARTED": 7, "COMPLETE": 7})
+
+    def test_lines_are_about_as_long_as_wanted(self):
+        rows = [(0, 528, {}), (100, 100, {}), (1000, 1000, {}), (10_000, 10_000, {"records": 100}),
+                (5_000_000, 5_000_000, {"records": 3})]
+        for wanted, expected, more in rows:
+            with self.subTest(wanted):
+                records = records_of(generate(record_bytes=wanted, **more))
+                average = sum(len(line.encode()) + 1 for line in records) / len(records)
+                self.assertLess(abs(average - expected), 0.05 * expected)
+
+    def test_runs_are_not_longer_than_said(self):
+        streams = [json.loads(line)["record"]["stream"] for line in records_of(generate(run=1, streams=400))]
+        self.assertGreater(sum(a != b for a, b in zip(streams, streams[1:])), 0.99 * len(streams) - 1)
+
+    def test_records_hold_what_sources_send(self):
+        text = "".join(records_of(generate()))
+        for part in ("null", "true", '"lines":[{', '"place":{', "\\n", "\\\"", "\\ud83d", "王", "н", "ح", "🌍"):
+            self.assertIn(part, text)
+        numbers = [json.loads(line)["record"]["data"].get("sequence", 0) for line in records_of(generate())]
+        self.assertGreater(max(numbers), 2**62)
+        self.assertLess(max(numbers), 2**63)
+
+    def test_the_catalog_fits_the_records(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "catalog.json")
+            lines = generate(catalog=path, namespace="shop", sync_mode="overwrite")
+            with open(path) as file:
+                streams = {stream["stream"]["name"]: stream for stream in json.load(file)["streams"]}
+        for line in records_of(lines):
+            record = json.loads(line)["record"]
+            stream = streams[record["stream"]]
+            self.assertEqual((record["namespace"], stream["stream"]["namespace"]), ("shop", "shop"))
+            self.assertLessEqual(set(record["data"]), set(stream["stream"]["json_schema"]["properties"]))
+            self.assertEqual(stream["destination_sync_mode"], "overwrite")
+
+    def test_wrong_options_are_refused(self):
+        for option in ("--streams=0", "--run=0", "--states=some", "--recrods=1"):
+            done = subprocess.run([os.path.join(PROGRAMS, "landfall-generate"), option], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("landfall-generate: ", done.stderr)
+
+
+class Limits(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lines = generate(records=20_000)  # some MB: more than the buffers of a stream
+        cls.rows = collections.defaultdict(list)
+        for line in records_of(cls.lines):
+            data = line[line.index('"data":') + 7:line.rindex(',"emitted_at"')]
+            cls.rows[json.loads(line)["record"]["stream"] + ".jsonl"].append(data)
+
+    def run_limits(self, mode, *options, lines=None):
+        """The rows by file."""
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "out")
+            text = "".join(line + "\n" for line in lines or self.lines)
+            subprocess.run([os.path.join(PROGRAMS, "landfall-limits"), mode, "--out", out, "--spill", folder, *options],
+                           input=text.encode(), check=True, capture_output=True)
+            rows = {}
+            for name in os.listdir(out):
+                with open(os.path.join(out, name), encoding="utf-8") as file:
+                    rows[name] = file.read().splitlines()
+            return rows
+
+    def test_raw_writes_every_record_as_it_came(self):
+        for sync in ("none", "end"):
+            self.assertEqual(self.run_limits("raw", "--sync", sync), self.rows)
+
+    def test_spilled_records_come_back_as_they_were(self):
+        for sync in ("none", "frames"):
+            self.assertEqual(self.run_limits("spill", "--sync", sync), self.rows)
+
+    def test_the_envelope_holds_the_record_and_the_columns_of_airbyte(self):
+        ids = set()
+        for name, rows in self.run_limits("envelope").items():
+            self.assertEqual(len(rows), len(self.rows[name]))
+            for row, data in zip(rows, self.rows[name]):
+                self.assertTrue(row.endswith(f'"_airbyte_data":{data}}}'))
+                columns = json.loads(row)
+                self.assertRegex(columns["_airbyte_extracted_at"], r"^2024-03-09T16:00:0\d\.\d{3}Z$")
+                ids.add(columns["_airbyte_raw_id"])
+        self.assertEqual(len(ids), 20_000)
+
+    def test_lines_longer_than_its_buffer_are_read_whole(self):
+        lines = generate(records=5, record_bytes=5_000_000)
+        rows = self.run_limits("raw", lines=lines)
+        self.assertEqual(sum(len(row) for of_stream in rows.values() for row in of_stream),
+                         sum(len(line[line.index('"data":') + 7:line.rindex(',"emitted_at"')]) for line in
+                             records_of(lines)))
+
+    def test_broken_input_is_an_error(self):
+        done = subprocess.run([os.path.join(PROGRAMS, "landfall-limits"), "ondemand"], input=b"no JSON\n",
+                              capture_output=True)
+        self.assertEqual(done.returncode, 1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        PROGRAMS = sys.argv.pop(1)
+    unittest.main()

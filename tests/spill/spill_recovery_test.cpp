@@ -1,0 +1,376 @@
+#include "spill/spill_recovery.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "spill/spill_fixture.hpp"
+
+namespace landfall {
+namespace {
+
+bool contains(std::string const& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+// ---- which batches come again ----
+
+Snapshot::PendingBatch pending(std::uint64_t id, std::uint64_t offset, RecordNumber first, std::uint64_t count) {
+  Snapshot::PendingBatch all;
+  all.batch.id = BatchId(id);
+  all.batch.place = SpillPlace(1, offset);
+  all.batch.first_number = first;
+  all.batch.record_count = count;
+  all.batch.frame_records = count;
+  return all;
+}
+
+struct Kept {
+  std::uint64_t id;
+  std::uint64_t offset;
+  std::uint64_t record_count;
+  friend bool operator==(Kept const&, Kept const&) = default;
+};
+
+TEST(CutAtPositions, LeavesAcknowledgedRecordsAndEachBatchOnce) {
+  struct Row {
+    char const* name;
+    RecordNumber position;
+    std::vector<Snapshot::PendingBatch> batches;
+    std::vector<Kept> expected;
+  };
+  std::vector<Row> const rows = {
+      {"nothing", 5, {}, {}},
+      {"wholly before", 10, {pending(1, 0, 0, 10)}, {{1, 0, 10}}},
+      {"wholly behind", 10, {pending(1, 0, 10, 5)}, {}},
+      {"cut", 10, {pending(1, 0, 8, 5)}, {{1, 0, 2}}},
+      {"nothing acknowledged", 0, {pending(1, 0, 0, 10)}, {}},
+      {"in the order written", 9, {pending(5, 0, 0, 3), pending(2, 9, 3, 3)}, {{5, 0, 3}, {2, 9, 3}}},
+      {"written twice", 9, {pending(1, 0, 0, 3), pending(1, 9, 0, 3)}, {{1, 9, 3}}},
+  };
+  for (auto const& row : rows) {
+    SCOPED_TRACE(row.name);
+    Snapshot state;
+    state.streams.emplace_back(StreamDescriptor("users"), row.position);
+    state.batches = row.batches;
+    cut_at_positions(state);
+    std::vector<Kept> kept;
+    for (auto const& [batch, nonce] : state.batches) {
+      kept.push_back({batch.id.value, batch.place.offset, batch.record_count});
+    }
+    EXPECT_EQ(kept, row.expected);
+  }
+}
+
+// ---- restarts ----
+
+class ResumeTest : public SpillStoreTest {
+ protected:
+  SpillRecovery const& start() { return open(resume_settings()).recovered(); }
+  SpillRecovery const& restart() {
+    kill();
+    return start();
+  }
+  std::string error_of_open(SpillSettings const& settings) {
+    make(settings);
+    return error_of([&] { simulation.run_coroutine(store().open()); });
+  }
+  static constexpr auto folder = "landfall-resume";
+  void flip_byte(std::string const& name, std::uint64_t offset) const {
+    auto const file = disk->blocking_open(folder, name);
+    std::string byte(1, '\0');
+    ASSERT_EQ(file->blocking_read(offset, byte), 1u);
+    byte[0] = static_cast<char>(byte[0] ^ 1);
+    std::vector<std::string_view> const pieces{byte};
+    file->blocking_write(offset, pieces);
+  }
+};
+
+TEST_F(ResumeTest, AFreshFolderHasNothingToLoadAndIdsThatNoEarlierOneHad) {
+  auto const first = start().next_batch_id;
+  EXPECT_EQ(store().recovered().positions, (std::vector<RecordNumber>{0, 0}));
+  EXPECT_TRUE(store().recovered().batches.empty());
+  write(batch(0, first + 5, 0, {"{}"}));
+  close();
+  EXPECT_TRUE(disk->file_names().empty());
+  simulation.run_for(std::chrono::seconds(1));
+  EXPECT_GT(start().next_batch_id, first + 5);
+}
+
+TEST_F(ResumeTest, AcknowledgedBatchesComeAgainUnderTheirIdsAndTheNumbersGoOn) {
+  start();
+  write(batch(0, 1'000'000'000'000'000'000, 0, {"{\"a\":0}", "{\"a\":1}"}));
+  write(batch(1, 1'000'000'000'000'000'001, 0, {"{\"b\":0}"}));
+  write(batch(0, 1'000'000'000'000'000'002, 2, {"{\"a\":2}", "{\"a\":3}", "{\"a\":4}"}));
+  acknowledge(0, 3);
+  auto const& recovered = restart();
+  EXPECT_EQ(recovered.positions, (std::vector<RecordNumber>{3, 0}));
+  ASSERT_EQ(recovered.batches.size(), 2u);
+  EXPECT_EQ(recovered.batches[0].id, BatchId(1'000'000'000'000'000'000));
+  EXPECT_EQ(read(recovered.batches[0]), (Texts{"{\"a\":0}", "{\"a\":1}"}));
+  EXPECT_EQ(recovered.batches[1].id, BatchId(1'000'000'000'000'000'002));
+  EXPECT_EQ(read(recovered.batches[1]), Texts{"{\"a\":2}"});
+  EXPECT_EQ(recovered.batches[1].end_number(), 3u);
+  EXPECT_EQ(recovered.next_batch_id, 1'000'000'000'000'000'003u);
+}
+
+TEST_F(ResumeTest, ReleasedBatchesDoNotComeAgain) {
+  start();
+  auto const first = write(batch(0, 1, 0, {"{}"}));
+  write(batch(0, 2, 1, {"{\"second\":true}"}));
+  acknowledge(0, 2);
+  release(first);
+  acknowledge(1, 0);  // takes the release to disk
+  auto const& recovered = restart();
+  ASSERT_EQ(recovered.batches.size(), 1u);
+  EXPECT_EQ(read(recovered.batches[0]), Texts{"{\"second\":true}"});
+}
+
+TEST_F(ResumeTest, WhatARestartHasCutStaysCutAlsoWhenMoreIsAcknowledged) {
+  start();
+  write(batch(0, 1, 0, {"{\"run\":1,\"a\":0}", "{\"run\":1,\"a\":1}"}));
+  acknowledge(0, 1);
+  restart();
+  write(batch(0, 2, 1, {"{\"run\":2,\"a\":1}"}));  // the source has sent it again
+  acknowledge(0, 2);
+  auto const& recovered = restart();
+  ASSERT_EQ(recovered.batches.size(), 2u);
+  EXPECT_EQ(read(recovered.batches[0]), Texts{"{\"run\":1,\"a\":0}"});
+  EXPECT_EQ(read(recovered.batches[1]), Texts{"{\"run\":2,\"a\":1}"});
+}
+
+TEST_F(ResumeTest, ManyRestartsAndSegmentsChangeNothing) {
+  start();
+  for (std::uint64_t i = 0; i < 6; ++i) write(batch(0, i, i, {std::string(2500, static_cast<char>('a' + i))}));
+  acknowledge(0, 5);
+  for (int times = 0; times < 5; ++times) {
+    auto const& recovered = restart();
+    ASSERT_EQ(recovered.batches.size(), 5u);
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(read(recovered.batches[i]), Texts{std::string(2500, static_cast<char>('a' + i))});
+    }
+  }
+  auto const batches = store().recovered().batches;
+  for (auto const& recovered : batches) release(recovered);
+  close();
+  EXPECT_TRUE(disk->file_names().empty());
+}
+
+TEST_F(ResumeTest, PositionsNeverGoBack) {
+  start();
+  write(batch(0, 1, 0, {"{}", "{}"}));
+  acknowledge(0, 2);
+  acknowledge(0, 1);
+  EXPECT_EQ(restart().positions[0], 2u);
+}
+
+TEST_F(ResumeTest, ClosingKeepsAcknowledgedBatchesAndOnlyThose) {
+  start();
+  write(batch(0, 1, 0, {"{}"}));
+  close();  // nothing of it was acknowledged
+  EXPECT_TRUE(disk->file_names().empty());
+  start();
+  write(batch(0, 1, 0, {"{}"}));
+  acknowledge(0, 1);
+  close();
+  EXPECT_EQ(start().batches.size(), 1u);
+}
+
+TEST_F(ResumeTest, WhatWasReleasedBeforeClosingDoesNotComeAgain) {
+  start();
+  auto const first = write(batch(0, 1, 0, {"{}"}));
+  write(batch(0, 2, 1, {"{}"}));
+  acknowledge(0, 2);
+  release(first);
+  close();
+  ASSERT_EQ(start().batches.size(), 1u);
+  EXPECT_EQ(store().recovered().batches[0].id, BatchId(2));
+}
+
+/// Whoever holds the lock ends, and removes it, just after we have opened it.
+class VanishingLock final : public SpillStorage {
+ public:
+  explicit VanishingLock(std::shared_ptr<SpillStorage> storage) : storage_(std::move(storage)) {}
+  std::string path_of(std::string_view f, std::string_view name) const override { return storage_->path_of(f, name); }
+  void blocking_check_writable() override { storage_->blocking_check_writable(); }
+  std::vector<std::string> blocking_list(std::string const& f) override { return storage_->blocking_list(f); }
+  bool blocking_make_folder(std::string const& f) override { return storage_->blocking_make_folder(f); }
+  bool blocking_remove_folder(std::string const& f) override { return storage_->blocking_remove_folder(f); }
+  std::unique_ptr<SpillFile> blocking_create(std::string const& f, std::string const& name) override {
+    return storage_->blocking_create(f, name);
+  }
+  std::unique_ptr<SpillFile> blocking_open(std::string const& f, std::string const& name) override {
+    auto file = storage_->blocking_open(f, name);
+    storage_->blocking_remove(f, name);
+    storage_->blocking_remove_folder(f);
+    return file;
+  }
+  void blocking_rename(std::string const& f, std::string const& from, std::string const& to) override {
+    storage_->blocking_rename(f, from, to);
+  }
+  void blocking_remove(std::string const& f, std::string const& name) override { storage_->blocking_remove(f, name); }
+  void blocking_sync_folder(std::string const& f) override { storage_->blocking_sync_folder(f); }
+
+ private:
+  std::shared_ptr<SpillStorage> storage_;
+};
+
+TEST_F(ResumeTest, ALockThatItsHolderHasRemovedIsNoLock) {
+  start();
+  kill();
+  VanishingLock storage(disk);
+  EXPECT_TRUE(contains(error_of([&] { SpillFolder::blocking_take_for_resume(storage); }), "transient: "));
+}
+
+TEST_F(ResumeTest, AFolderThatIsInUseIsATransientError) {
+  SpillStore other(resume_settings(), disk, simulation, catalog);
+  simulation.run_coroutine(other.open());
+  auto const text = error_of_open(resume_settings());
+  EXPECT_TRUE(contains(text, "transient: spill: another process is using the folder disk/landfall-resume")) << text;
+  simulation.run_coroutine(store().close());
+  EXPECT_EQ(disk->file_names().size(), 2u);
+}
+
+TEST_F(ResumeTest, AnotherCatalogOrGenerationIsRefusedAndNothingIsTouched) {
+  start();
+  write(batch(0, 1, 0, {"{}", "{}"}));
+  acknowledge(0, 2);
+  kill();
+  auto const files = disk->file_names();
+  auto const own_catalog = catalog;
+  for (auto const& other : {catalog_of({"users"}), catalog_of({"users", "orders"}, 2)}) {
+    catalog = other;
+    auto const text = error_of_open(resume_settings());
+    for (auto const* const part :
+         {"config: ", "disk/landfall-resume", "1 batches with 2 acknowledged records of public.users",
+          "run that catalog once more", "remove the folder"}) {
+      EXPECT_TRUE(contains(text, part)) << part << " in " << text;
+    }
+    simulation.run_coroutine(store().close());
+    EXPECT_EQ(disk->file_names(), files);
+    kill();
+  }
+  catalog = own_catalog;
+  EXPECT_EQ(start().batches.size(), 1u);
+}
+
+TEST_F(ResumeTest, AnotherCatalogIsFineWhenNothingAcknowledgedIsLeft) {
+  start();
+  auto const first = write(batch(0, 1'000'000'000'000'000'000, 0, {"{}"}));
+  write(batch(0, 1'000'000'000'000'000'001, 1, {"{}"}));
+  acknowledge(0, 1);
+  release(first);
+  acknowledge(0, 1);
+  kill();
+  catalog = catalog_of({"users", "orders"}, 2);
+  auto const& recovered = start();
+  EXPECT_EQ(recovered.positions, (std::vector<RecordNumber>{0, 0}));
+  EXPECT_TRUE(recovered.batches.empty());
+  EXPECT_EQ(recovered.next_batch_id, 1'000'000'000'000'000'002u);
+  EXPECT_EQ(disk->file_names().size(), 2u);
+}
+
+TEST_F(ResumeTest, AStartWithoutResumeRefusesAcknowledgedBatchesAndNeverRemovesThem) {
+  start();
+  write(batch(1, 1, 0, {"{}"}));
+  acknowledge(1, 1);
+  kill();
+  auto const text = error_of_open(small_settings());
+  for (auto const* const part : {"config: ", "1 acknowledged records of public.orders", "start once with resume"}) {
+    EXPECT_TRUE(contains(text, part)) << text;
+  }
+  simulation.run_coroutine(store().close());
+  kill();
+  EXPECT_EQ(start().batches.size(), 1u);
+}
+
+TEST_F(ResumeTest, AStartWithoutResumeRemovesWhatNobodyAcknowledged) {
+  start();
+  write(batch(1, 1, 0, {"{}"}));
+  kill();
+  open(small_settings());
+  EXPECT_TRUE(disk->blocking_list("").empty());
+}
+
+TEST_F(ResumeTest, AStartWithoutResumeLeavesAFolderInUseAlone) {
+  SpillStore other(resume_settings(), disk, simulation, catalog);
+  simulation.run_coroutine(other.open());
+  open(small_settings());
+  EXPECT_EQ(disk->file_names().size(), 2u);
+}
+
+TEST_F(ResumeTest, AnAcknowledgedBatchWhoseFileIsGoneIsAnError) {
+  start();
+  write(batch(0, 1, 0, {std::string(3000, 'x')}));
+  write(batch(0, 2, 1, {std::string(3000, 'x')}));
+  acknowledge(0, 2);
+  kill();
+  auto const missing = disk->file_names()[1];
+  disk->blocking_remove(folder, missing.substr(missing.find('/') + 1));
+  auto const text = error_of_open(resume_settings());
+  EXPECT_TRUE(contains(text, "system: spill: disk/" + missing + " is damaged (it is missing)")) << text;
+}
+
+TEST_F(ResumeTest, ADamagedBeginningIsAnErrorAndNothingIsTouched) {
+  for (std::uint64_t const offset : {0, 20, 40, 100, 130}) {
+    SCOPED_TRACE(offset);
+    disk = std::make_shared<testing::SimulatedDisk>();
+    start();
+    write(batch(0, 1, 0, {"{}"}));
+    acknowledge(0, 1);
+    kill();
+    flip_byte("segment-00000001", offset);
+    auto const text = error_of_open(resume_settings());
+    EXPECT_TRUE(contains(text, "system: spill: disk/landfall-resume/segment-00000001 is damaged")) << text;
+    simulation.run_coroutine(store().close());
+    EXPECT_EQ(disk->file_names().size(), 2u);
+    kill();
+  }
+}
+
+TEST_F(ResumeTest, ADamagedBatchIsNoticedWhenItIsRead) {
+  start();
+  auto const spilled = write(batch(0, 1, 0, {std::string(3000, 'x')}));
+  write(batch(0, 2, 1, {std::string(3000, 'x')}));
+  acknowledge(0, 2);
+  kill();
+  flip_byte("segment-00000001", spilled.place.offset + 1000);
+  auto const& recovered = start();
+  ASSERT_EQ(recovered.batches.size(), 2u);
+  EXPECT_TRUE(contains(error_of([&] { read(recovered.batches[0]); }), "the checksum is wrong"));
+  EXPECT_EQ(read(recovered.batches[1]), Texts{std::string(3000, 'x')});
+}
+
+TEST_F(ResumeTest, AFrameThatIsDamagedThoughALaterOneSaysItWasSyncedIsNotTakenForATornOne) {
+  auto const damage_first_of = [this](bool has_second, std::uint64_t at) {
+    disk = std::make_shared<testing::SimulatedDisk>();
+    start();
+    auto const spilled = write(batch(0, 1, 0, {"{}"}));
+    if (has_second) acknowledge(0, 1);
+    kill();
+    flip_byte("segment-00000001", spilled.place.offset + at);
+    auto text = error_of_open(resume_settings());
+    kill();
+    return text;
+  };
+  for (std::uint64_t at = 0; at < frame_header_bytes + table_entry_bytes + 2; ++at) {
+    SCOPED_TRACE(at);
+    EXPECT_TRUE(contains(damage_first_of(true, at), "a frame that was synced is not whole"));
+    EXPECT_EQ(damage_first_of(false, at), "");  // it may as well be torn
+  }
+}
+
+TEST_F(ResumeTest, AFailedAcknowledgementIsToldAndItsPositionIsNotBelieved) {
+  start();
+  write(batch(0, 1, 0, {"{}", "{}"}));
+  disk->fail_step(disk->steps() + 2, testing::DiskFault::io_error);
+  EXPECT_TRUE(contains(error_of([&] { acknowledge(0, 2); }), "transient: "));
+  acknowledge(0, 1);
+  kill();
+  disk = disk->after_crash(0);
+  EXPECT_EQ(start().positions[0], 1u);
+}
+
+}  // namespace
+}  // namespace landfall
