@@ -60,7 +60,7 @@ awaitable<std::unique_ptr<SpilledRecords>> BatchSpiller::spill(StreamQueue& queu
     failure = error;
   }
   if (policy_ == SpillPolicy::always) throw Error(*failure);
-  if (on_failure_) on_failure_(*failure);
+  if (on_failure_ && !told_.exchange(true)) on_failure_(*failure);  // a disk that stays full says it for each batch
   co_return nullptr;
 }
 

@@ -34,8 +34,8 @@ std::uint64_t bytes_for_reading_back(SpillPolicy policy, std::uint64_t budget_by
 /// Source:   base design 1.2 (spill-to-disk); DESIGN 3, SpillPolicy.
 class BatchSpiller {
  public:
-  /// `store`: null only where the policy is `never`. `budget`: of the input. `on_failure` is told what the disk refused
-  /// when the batch can stay in memory (over_budget); on any thread; may be null.
+  /// `store`: null only where the policy is `never`. `budget`: of the input. `on_failure` is told once what the disk
+  /// refused where batches can stay in memory (over_budget); on any thread; may be null.
   BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget const& budget, MemoryBudget& for_reading,
                std::function<void(Error const&)> on_failure);
 
@@ -53,6 +53,7 @@ class BatchSpiller {
   MemoryBudget const& budget_;
   MemoryBudget& for_reading_;
   std::function<void(Error const&)> on_failure_;
+  std::atomic<bool> told_ = false;
   std::atomic<std::uint64_t> spilled_batches_ = 0;
   std::atomic<std::uint64_t> spilled_bytes_ = 0;
 };
