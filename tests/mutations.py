@@ -3,6 +3,7 @@
 
     python3 tests/mutations.py             all of them
     python3 tests/mutations.py 3 17        only these
+    python3 tests/mutations.py --check     only whether each still has its line
 
 Works on a copy of the tree in build-mutations/. A fault is found when a simulated sync breaks a promise, a test of the
 rooms fails, or something hangs. Prints each with what found it, and the survivors last; exits with 1 if there are any.
@@ -38,11 +39,11 @@ MUTATIONS = [
     ("batches of a stream do not wait for each other", "src/launcher/task_launcher.cpp",
      "return !w.needs_order && none_waits;", "return none_waits;"),
     ("batches are processed before their stream is open", "src/launcher/task_launcher.cpp",
-     "if (w.opening != Opening::open || w.waiting.empty()) return false;", "if (w.waiting.empty()) return false;"),
+     "return w.opening == Opening::open && !w.reads_back", "return !w.reads_back"),
     ("a slot is not given back", "src/launcher/task_launcher.cpp",
      "if (call->second) governor_.give_slot_back();", ""),
     ("streams do not take turns", "src/launcher/task_launcher.cpp",
-     "  next_turn_ = (w.place + 1) % turns_.size();\n", ""),
+     "ready_.insert(place, &w);", "ready_.push_front(&w);"),
     ("a long wait keeps its slot", "src/launcher/task_launcher.cpp",
      "if (delay <= LoadGovernor::longest_wait_with_slot) co_return;", "if (delay >= Duration::zero()) co_return;"),
     ("who was cancelled in line stays there", "src/launcher/task_launcher.cpp",
@@ -52,7 +53,7 @@ MUTATIONS = [
     ("each call of a round-trip makes it less", "src/launcher/load_governor.cpp",
      "if (trouble_since_ && call.started_at < *trouble_since_) return;", ""),
     ("a failed stream goes on", "src/launcher/task_launcher.cpp",
-     "if (w.failure || manager.is_closed()) return;", "if (manager.is_closed() && !w.failure) return;"),
+     "if (w.failure || manager.is_closed()) {", "if (manager.is_closed() && !w.failure) {"),
     ("nobody drains a failed stream", "src/launcher/task_launcher.cpp",
      "if (!file.end) launch_on_strand(parts_.spill_to_disk->make(*this, stream));",
      "if (!file.end && !w.failure) launch_on_strand(parts_.spill_to_disk->make(*this, stream));"),
@@ -93,7 +94,7 @@ MUTATIONS = [
     ("rejected records are not accounted for", "src/state/record_ledger.cpp",
      "  rejected_.add(records);\n  promote(records, BatchState::complete);", "  rejected_.add(records);"),
     ("overwrite acknowledges before the swap", "src/state/stream_manager.cpp",
-     "if (is_thrown_away_on_failure(*stream_) && !closed_well) return false;", ""),
+     "if (waits_for_its_close()) return false;", ""),
     ("INCOMPLETE counts as complete", "src/state/stream_manager.cpp",
      "    case StreamStatus::incomplete:\n      return StreamEnd::incomplete;",
      "    case StreamStatus::incomplete:\n      return StreamEnd::complete;"),
@@ -103,13 +104,16 @@ MUTATIONS = [
      "if (!end.input_complete) return StreamEnd::incomplete;", ""),
     ("the second result wins", "src/state/stream_manager.cpp",
      "  if (result_) return false;\n  mark_failing();", "  mark_failing();"),
+    ("a STATE does not wait for its records", "src/state/checkpoint_manager.cpp",
+     "return safe == positions.size();", "return true;"),
     ("a later STATE is printed before an earlier one", "src/state/checkpoint_manager.cpp",
-     "if (!fits || !is_ready(next)) return;", "if (!fits || !is_ready(scope.waiting.back())) return;"),
+     "auto const& positions = scope.waiting[scope.handed_out].positions;",
+     "auto const& positions = scope.waiting.back().positions;"),
     ("a STATE is printed twice", "src/state/checkpoint_manager.cpp",
      "    scope.waiting.erase(scope.waiting.begin(), first_kept);\n", ""),
     ("rejected records count as loaded", "src/state/checkpoint_manager.cpp",
-     "return RecordCounts(read.records - read.rejected, read.bytes, read.rejected);",
-     "return RecordCounts(read.records, read.bytes, read.rejected);"),
+     "return RecordCounts(position.read.records - rejected, position.read.bytes, rejected);",
+     "return RecordCounts(position.read.records, position.read.bytes, rejected);"),
     ("a STATE is forgotten before it was written", "src/tasks/update_checkpoints_task.cpp",
      "    co_await scope_.run_within(", "    co_await launcher_.on_strand([this] { checkpoints_.mark_emitted(); });\n    co_await scope_.run_within("),
     ("STATEs that were not answered are no failure", "src/tasks/update_checkpoints_task.cpp",
@@ -119,10 +123,10 @@ MUTATIONS = [
     ("a broken input counts as whole", "src/tasks/input_consumer_task.cpp",
      "router_.end_of_input(!failure);", "router_.end_of_input(true);"),
     ("what stood before a bad line is dropped", "src/pipeline/router.cpp",
-     "    forward(lines);  // what stood before the bad line is loaded and acknowledged\n", ""),
+     "    forward(lines, line_number_ - lines_before);  // what stood before the bad line is loaded and acknowledged\n", ""),
     ("STATEs are forwarded without the records before them in the block", "src/pipeline/router.cpp",
-     "    positions.emplace_back(*state.stream, stream->read);",
-     "    positions.emplace_back(*state.stream, RecordCounts());"),
+     "    positions.emplace_back(last_found_, stream->read);",
+     "    positions.emplace_back(last_found_, RecordCounts());"),
     ("a full batch takes one record too many", "src/tasks/spill_to_disk_task.cpp",
      "batch_records + run.size() <= limits.records", "batch_records + run.size() <= limits.records + 1"),
     ("an old batch is not closed", "src/tasks/spill_to_disk_task.cpp",
@@ -152,6 +156,32 @@ MUTATIONS = [
      "    lock.unlock();\n    task.cancel();", "    lock.unlock();"),
     ("bytes are not given back", "src/runtime/memory_budget.cpp",
      "reserved_bytes_ -= bytes;", "reserved_bytes_ -= bytes / 2;"),
+    ("a batch that a restart may need leaves the disk once it is read", "src/spill/spilled_records.cpp",
+     "  if (keep_ == SpillKeep::until_read) release();\n  co_return records;", "  release();\n  co_return records;"),
+    ("a restart does not know what was acknowledged", "src/tasks/update_checkpoints_task.cpp",
+     "if (acknowledged_in_) co_await acknowledge();", ""),
+    ("what was acknowledged is told to a restart too late", "src/tasks/update_checkpoints_task.cpp",
+     "    if (acknowledged_in_) co_await acknowledge();\n    co_await scope_.run_within(\"writing STATEs\", sink_.write(std::move(lines)), deadline_, patience_);\n",
+     "    co_await scope_.run_within(\"writing STATEs\", sink_.write(std::move(lines)), deadline_, patience_);\n    if (acknowledged_in_) co_await acknowledge();\n"),
+    ("a batch leaves the disk before it is complete", "src/launcher/task_launcher.cpp",
+     "if (!manager.ledger().is_complete(records)) return false;", "static_cast<void>(records);"),
+    ("batches of a failed stream leave the disk", "src/launcher/task_launcher.cpp",
+     "  release_all_complete_on_strand(w, manager);\n", "  for (auto const& [first, spilled] : w.kept) spilled->release();\n  w.kept.clear();\n"),
+    ("the input is read before what an earlier process left is loaded", "src/launcher/task_launcher.cpp",
+     "if (stopping_ || recovering_ == 0) start_reading_on_strand();", "start_reading_on_strand();"),
+    ("nobody reads when the recovered stream has failed", "src/launcher/task_launcher.cpp",
+     "  recovering_ -= std::exchange(w.recovering, 0);\n", ""),
+    ("numbers of records begin anew", "src/connector/run_sync.cpp",
+     "queues_(catalog, resumed_in_ ? resumed_in_->recovered().positions : std::vector<RecordNumber>())",
+     "queues_(catalog)"),
+    ("ids of batches begin anew", "src/connector/run_sync.cpp",
+     "resumed_in_ ? resumed_in_->recovered().next_batch_id : 1", "1"),
+    ("a batch of an earlier process is loaded without asking", "src/tasks/process_records_task.cpp",
+     "bool const may_be_applied = records.id() < first_id_;", "bool const may_be_applied = false;"),
+    ("what a stream that starts anew has read counts for a restart", "src/state/checkpoint_manager.cpp",
+     "if (!stream_of(position).stream().starts_anew()) until", "until"),
+    ("what is only on disk counts as loaded", "src/state/record_ledger.cpp",
+     "  safe_.add(records);\n}", "  promote(records, BatchState::persisted);\n}"),
 ]
 
 
@@ -224,7 +254,17 @@ def find(path):
     return None
 
 
+def check():
+    """Those whose line is there no more."""
+    return [f"{number} {what}: {path}" for number, (what, path, before, _) in enumerate(MUTATIONS, 1)
+            if before not in open(os.path.join(ROOT, path)).read()]
+
+
 def main():
+    if sys.argv[1:] == ["--check"]:
+        stale = check()
+        print("\n".join(stale) or f"{len(MUTATIONS)} faults, each has its line")
+        return 1 if stale else 0
     chosen = [int(argument) for argument in sys.argv[1:]] or range(1, len(MUTATIONS) + 1)
     prepare()
     survivors = []

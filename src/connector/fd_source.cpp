@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -24,6 +27,12 @@ namespace landfall {
 namespace {
 
 constexpr int wanted_pipe_bytes = 1 << 20;
+constexpr std::size_t least_ready_bytes = 256 << 10;  // of a pipe: with less, each read would bring only a little
+
+bool holds_at_least(int pipe, std::size_t bytes) {
+  int held = 0;
+  return ::ioctl(pipe, FIONREAD, &held) == 0 && static_cast<std::size_t>(held) >= bytes;
+}
 
 Error reading_failed(int error_number) {
   return transient_error("reading the input failed: {}", std::generic_category().message(error_number));
@@ -88,7 +97,7 @@ struct FdSource::ReadCall {
   };
 };
 
-FdSource::FdSource(int fd) : fd_(fd), wake_(std::make_shared<Wake>()) {
+FdSource::FdSource(int fd) : fd_(fd), is_pipe_(::fcntl(fd, F_GETPIPE_SZ) > 0), wake_(std::make_shared<Wake>()) {
   ::fcntl(fd_, F_SETPIPE_SZ, wanted_pipe_bytes);  // only faster: no pipe, or not allowed, is no error
 }
 
@@ -96,6 +105,7 @@ FdSource::~FdSource() = default;
 
 awaitable<std::size_t> FdSource::read(std::span<char> room) {
   LANDFALL_ASSERT(!room.empty());
+  if (std::size_t const taken = take_ready(room); taken > 0) co_return taken;
   auto const call = std::make_shared<ReadCall>(wake_);
   auto blocking_call = [this, &call, room] { return blocking_read(*call, room); };
   detail::RemoteCall<std::size_t> result;
@@ -106,6 +116,17 @@ awaitable<std::size_t> FdSource::read(std::span<char> room) {
   }
   if (result.failure) std::rethrow_exception(result.failure);
   co_return result.take();
+}
+
+// 0: nothing, or nobody knows.
+std::size_t FdSource::take_ready(std::span<char> room) {
+  if (!can_take_ready_) return 0;
+  if (is_pipe_ && !holds_at_least(fd_, std::min(room.size(), least_ready_bytes))) return 0;
+  iovec part{room.data(), room.size()};
+  auto const taken = ::preadv2(fd_, &part, 1, -1, RWF_NOWAIT);
+  if (taken >= 0) return static_cast<std::size_t>(taken);
+  can_take_ready_ = errno == EAGAIN || errno == EINTR;  // any other error comes again, where it can be reported
+  return 0;
 }
 
 std::size_t FdSource::blocking_read(ReadCall& call, std::span<char> room) const {

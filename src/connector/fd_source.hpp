@@ -10,7 +10,8 @@ namespace landfall {
 
 /// Input from a descriptor: a pipe, a file, a terminal, /dev/null.
 ///
-/// Threads:  one reader at a time; waits and reads on a thread of its own: not behind calls of a connector that hang.
+/// Threads:  one reader at a time. What is there already is taken on the caller's thread, where the system can do that
+///           without waiting; all else on a thread of its own: not behind calls of a connector that hang.
 /// Lifetime: borrows the descriptor and leaves its O_NONBLOCK flag as it is, since other processes share it. A
 ///           cancellation that comes after its read ended, or after the source is gone, does nothing.
 /// Source:   protocol reference 1.4.
@@ -26,9 +27,12 @@ class FdSource final : public ByteSource {
   class Wake;
   struct ReadCall;
 
+  std::size_t take_ready(std::span<char> room);
   std::size_t blocking_read(ReadCall& call, std::span<char> room) const;
 
   int fd_;
+  bool is_pipe_;
+  bool can_take_ready_ = true;  // until the system says that it cannot
   std::shared_ptr<Wake> wake_;
   asio::execution_context threads_;  // holds the BlockingPool
 };

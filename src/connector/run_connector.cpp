@@ -126,6 +126,15 @@ void log_retry(spdlog::logger& logger, RetryNotice const& notice) {
               seconds(notice.delay));
 }
 
+void log_large_record(spdlog::logger& logger, LargeRecord const& record) {
+  auto const stream = record.stream ? " of stream " + to_string(*record.stream) : std::string();
+  logger.warn(
+      "a record{} needs more memory than the {} bytes that the sync may use for reading (memory_bytes): it is read "
+      "when "
+      "nothing else is held",
+      stream, record.budget_bytes);
+}
+
 // `check` blames the configuration for whatever went wrong (base design 2.8).
 Error as_config_error(Error const& error) {
   Error blamed(ErrorClass::config, error.what());
@@ -300,9 +309,19 @@ int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& de
       logger->warn("batches wait in memory instead of on disk: {}", failure.what());
     });
   };
+  order.options.on_resume = [logger = run.logger](SpillRecovery const& recovery) {
+    if (recovery.batches.empty()) return;
+    std::uint64_t records = 0;
+    for (SpilledBatch const& batch : recovery.batches) records += batch.record_count;
+    logger->info("an earlier process left {} records in {} batches on disk: they are loaded first",
+                 exact_count(records), recovery.batches.size());
+  };
   // As above: a coroutine that is about to wait must not wait for a log as well.
   order.options.on_retry = [logger = run.logger, &blocking_pool](RetryNotice notice) {
     blocking_pool.submit([logger, notice = std::move(notice)] { log_retry(*logger, notice); });
+  };
+  order.options.on_large_record = [logger = run.logger, &blocking_pool](LargeRecord record) {
+    blocking_pool.submit([logger, record = std::move(record)] { log_large_record(*logger, record); });
   };
   order.options.on_load_change = [logger = run.logger, &blocking_pool](LoadChange change) {
     blocking_pool.submit([logger, change = std::move(change)] { logger->info("{}", to_string(change)); });

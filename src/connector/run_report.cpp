@@ -25,9 +25,10 @@ std::string format_unless_zero(std::uint64_t count, std::string_view what) {
 }
 
 std::string format_stream(SyncOutcome const& outcome, SyncProgress::Stream const& stream) {
-  return fmt::format("stream {}: {} records read ({}), {} committed{}{}, {}", to_string(stream.stream),
+  return fmt::format("stream {}: {} records read ({}){}, {} committed{}{}, {}", to_string(stream.stream),
                      exact_count(stream.records_read), byte_size(stream.bytes_read),
-                     exact_count(stream.records_committed), format_unless_zero(stream.records_rejected, "rejected"),
+                     format_unless_zero(stream.records_resumed, "from disk"), exact_count(stream.records_committed),
+                     format_unless_zero(stream.records_rejected, "rejected"),
                      format_unless_zero(stream.records_failed, "failed"), format_end(outcome, stream.stream));
 }
 
@@ -67,6 +68,12 @@ std::vector<std::string> format_run_report(SyncReport const& report, std::string
   for (auto const& stream : report.totals.streams) lines.push_back(format_stream(report.outcome, stream));
   if (auto const rejected = rejected_count(report); rejected != 0 && !reject_path.empty()) {
     lines.push_back(fmt::format("{} rejected records are in {}", exact_count(rejected), reject_path));
+  }
+  if (report.records_kept != 0) {
+    lines.push_back(fmt::format(
+        "{} acknowledged records are not loaded and are kept on disk: start again with the same catalog, and they are "
+        "loaded first",
+        exact_count(report.records_kept)));
   }
   append_load(lines, report.load);
   lines.push_back(fmt::format("STATE messages: {} received, {} emitted", exact_count(report.totals.states_received),

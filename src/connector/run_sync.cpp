@@ -1,5 +1,6 @@
 #include <landfall/connector/run_sync.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <utility>
@@ -72,6 +73,13 @@ struct StopAccess {
 
 namespace {
 
+/// How much the STATEs may hold that wait for a close: half of the budget; of a very small one as much as it takes for
+/// a few of them.
+std::uint64_t bytes_for_held_states(std::uint64_t budget_bytes) {
+  constexpr std::uint64_t few = 64 << 10;
+  return std::max(budget_bytes / 2, few);
+}
+
 /// Everything one sync consists of, in the order in which it must live: the budget outlives whatever holds its bytes,
 /// the scope goes before whatever its tasks use.
 class SyncAssembly {
@@ -84,21 +92,30 @@ class SyncAssembly {
         memory_for_reading_back_(
             bytes_for_reading_back(spill_policy(spill_store), options_.memory_budget_bytes, options_.batch.bytes)),
         budget_(options_.memory_budget_bytes - memory_for_reading_back_.capacity_bytes()),
-        spiller_(spill_policy(spill_store), spill_store, budget_, memory_for_reading_back_, options_.on_spill_failure),
-        queues_(catalog),
+        resumed_in_(options_.spill.resume ? spill_store : nullptr),
+        spiller_(spill_policy(spill_store), spill_store, budget_, memory_for_reading_back_, options_.spill.resume,
+                 options_.on_spill_failure),
+        queues_(catalog, resumed_in_ ? resumed_in_->recovered().positions : std::vector<RecordNumber>()),
         input_progress_(catalog.streams().size()),
         checkpoint_queue_(checkpoint_queue_bytes),
         open_stream_queue_(catalog.streams().size()),
         sync_(std::move(catalog)),
-        checkpoints_(sync_),
+        checkpoints_(sync_, bytes_for_held_states(budget_.capacity_bytes())),
         scope_(executor, clock, options_.graceful_timeout),
         phases_(scope_, clock, options_.retry, options_.patience, options_.jitter_seed, options_.on_retry),
         rejector_(phases_, options_.reject_sink),
         launcher_(executor, clock, make_parts(destination, source, sink)) {
     queues_.serve(budget_);
+    if (resumed_in_) resume();
   }
 
   TaskLauncher& launcher() noexcept { return launcher_; }
+
+  /// On the control strand, when the sync is over: STATEs that were not answered hold no memory any more.
+  void drop_states() {
+    checkpoint_queue_.discard();
+    checkpoints_.give_back_memory();
+  }
 
   /// On the control strand.
   SyncProgress progress() const {
@@ -109,12 +126,16 @@ class SyncAssembly {
       StreamManager const& manager = sync_.stream_manager(stream->descriptor);
       SyncProgress::Stream one;
       one.stream = stream->descriptor;
+      one.first_number = manager.first_number();
+      one.records_resumed = records_resumed_.empty() ? 0 : records_resumed_[index];
       one.records_read = input_progress_.streams[index].records;
       one.bytes_read = input_progress_.streams[index].bytes;
       RecordLedger const& ledger = manager.ledger();
       one.records_rejected = ledger.rejected_count();
       one.records_committed = ledger.count(BatchState::persisted) - one.records_rejected;
-      if (manager.is_failing()) one.records_failed = one.records_read - one.records_committed - one.records_rejected;
+      if (manager.is_failing()) {
+        one.records_failed = one.records_resumed + one.records_read - one.records_committed - one.records_rejected;
+      }
       one.ended = !manager.is_active();
       progress.streams.push_back(std::move(one));
     }
@@ -142,23 +163,27 @@ class SyncAssembly {
     ReaderOptions reader;
     reader.block_bytes = options_.block_bytes;
     reader.longest_line_bytes = options_.longest_line_bytes;
+    reader.on_large_record = options_.on_large_record;
     bool const validate = options_.validate_records && !destination.decodes_every_value();
     reader.validation = validate ? Validation::full : Validation::skipped;
     parts.input_consumer = std::make_unique<SourceInputConsumerTaskFactory>(source, clock_, queues_, checkpoint_queue_,
                                                                             budget_, input_progress_, reader);
     parts.setup = std::make_unique<DestinationSetupTaskFactory>(destination, phases_);
     parts.open_stream = std::make_unique<DestinationOpenStreamTaskFactory>(destination, open_stream_queue_, phases_);
+    std::uint64_t const first = resumed_in_ ? resumed_in_->recovered().next_batch_id : 1;  // id of a batch
     parts.spill_to_disk =
-        std::make_unique<QueueSpillToDiskTaskFactory>(queues_, spiller_, clock_, options_.batch, &batch_bytes_);
+        std::make_unique<QueueSpillToDiskTaskFactory>(queues_, spiller_, clock_, options_.batch, &batch_bytes_, first);
     parts.read_back = std::make_unique<DiskReadBackTaskFactory>();
-    parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>(phases_, rejector_);
+    parts.recovered = recovered_batches();
+    parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>(phases_, rejector_, BatchId(first));
     parts.process_batch = std::make_unique<LoaderProcessBatchTaskFactory>(phases_);
     if (auto steps = destination.load_steps(); !steps.empty()) {
-      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), batch_updates_, phases_, rejector_);
+      parts.load_pipeline =
+          std::make_unique<StepPipeline>(std::move(steps), batch_updates_, phases_, rejector_, BatchId(first));
     }
     parts.update_batch_state = std::make_unique<QueueUpdateBatchStateTaskFactory>(batch_updates_);
     parts.update_checkpoints = std::make_unique<CheckpointPrinterTaskFactory>(
-        checkpoint_queue_, checkpoints_, sink, scope_, options_.answer_deadline, options_.patience);
+        checkpoint_queue_, checkpoints_, sink, resumed_in_, scope_, options_.answer_deadline, options_.patience);
     parts.close_stream = std::make_unique<LoaderCloseStreamTaskFactory>(phases_);
     parts.teardown = std::make_unique<DestinationTeardownTaskFactory>(destination, phases_);
     parts.fail_stream = std::make_unique<LoaderFailStreamTaskFactory>(phases_);
@@ -171,6 +196,31 @@ class SyncAssembly {
           clock_, options_.stats_interval, [this] { options_.on_progress(progress()); });
     }
     return parts;
+  }
+
+  // Tells the streams where they go on, and what of them is still on disk.
+  void resume() {
+    SpillRecovery const& recovery = resumed_in_->recovered();
+    auto const& streams = sync_.catalog().streams();
+    std::vector<std::vector<Interval>> pending(streams.size());
+    records_resumed_.resize(streams.size());
+    for (SpilledBatch const& batch : recovery.batches) {
+      pending[batch.stream_index].push_back(Interval{batch.first_number, batch.end_number()});
+      records_resumed_[batch.stream_index] += batch.record_count;
+    }
+    for (std::size_t index = 0; index < streams.size(); ++index) {
+      sync_.stream_manager(streams[index]->descriptor).resume(recovery.positions[index], pending[index]);
+    }
+  }
+
+  std::vector<std::unique_ptr<SpilledRecords>> recovered_batches() {
+    std::vector<std::unique_ptr<SpilledRecords>> batches;
+    if (!resumed_in_) return batches;
+    for (SpilledBatch const& batch : resumed_in_->recovered().batches) {
+      batches.push_back(
+          std::make_unique<SpilledRecords>(*resumed_in_, memory_for_reading_back_, batch, SpillKeep::until_complete));
+    }
+    return batches;
   }
 
   GovernorSettings governor_settings(Destination const& destination) const {
@@ -190,6 +240,8 @@ class SyncAssembly {
   TimePoint started_at_;
   MemoryBudget memory_for_reading_back_;  // of the whole budget, with the next one
   MemoryBudget budget_;
+  SpillStore* resumed_in_;                      // null without resume
+  std::vector<std::uint64_t> records_resumed_;  // in catalog order; empty without resume
   BatchSpiller spiller_;
   StreamQueues queues_;
   InputProgress input_progress_;
@@ -224,7 +276,13 @@ void check(SyncOptions const& options) {
   require(options.heartbeat_interval > Duration::zero(), "the heartbeat interval must be more than 0");
   require(options.stats_interval > Duration::zero(), "the stats interval must be more than 0");
   options.spill.check();
-  require(!options.spill.resume, "spill.resume: a sync does not go on with batches of an earlier process yet");
+}
+
+void check_size(DestinationCatalog const& catalog, SyncOptions const& options) {
+  std::size_t const count = catalog.streams().size();
+  if (count <= options.max_streams) return;
+  throw config_error("the catalog has {} streams, and {} are allowed (max_streams): select fewer, or allow more", count,
+                     options.max_streams);
 }
 
 /// Null: batches stay in memory. Where nobody chose a directory, none is needed.
@@ -260,9 +318,11 @@ awaitable<void> close_spill_store(SpillStore& store, std::function<void(Error co
 awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,
                                DestinationCatalog catalog, SyncOptions options, StopHandle stop) {
   check(options);
+  check_size(catalog, options);
   auto executor = co_await asio::this_coro::executor;
   std::unique_ptr<SpillStore> spill_store = co_await open_spill_store(options, catalog, clock);
   auto const on_spill_failure = options.on_spill_failure;
+  if (options.spill.resume && options.on_resume) options.on_resume(spill_store->recovered());
   auto assembly = std::make_unique<SyncAssembly>(executor, destination, source, sink, clock, std::move(catalog),
                                                  std::move(options), spill_store.get());
   TaskLauncher& launcher = assembly->launcher();
@@ -271,17 +331,22 @@ awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, Mes
   report.outcome = co_await launcher.run();
   StopAccess::detach(stop);
   // Also lets a stop request that was posted before the handle was detached run out.
-  report.totals = co_await launcher.on_strand([&assembly] { return assembly->progress(); });
+  report.totals = co_await launcher.on_strand([&assembly] {
+    assembly->drop_states();
+    return assembly->progress();
+  });
   report.peak_memory_bytes = assembly->peak_memory_bytes();
   report.load = launcher.load_history();
   report.unjoined_tasks = launcher.unjoined_tasks();
   if (!report.unjoined_tasks.empty()) {
     // Tasks that ignore their cancellation still use them: they go with the process.
     static_cast<void>(assembly.release());
+    if (spill_store) report.records_kept = spill_store->acknowledged_records();
     static_cast<void>(spill_store.release());
     co_return report;
   }
   assembly.reset();  // with all batches that wait on disk
+  if (spill_store) report.records_kept = spill_store->acknowledged_records();
   if (spill_store) co_await close_spill_store(*spill_store, on_spill_failure);
   co_return report;
 }

@@ -68,6 +68,7 @@ constexpr Choice<OnStop> on_stop{
 
 constexpr Setting longest_line_bytes{"longest_line_bytes", "LANDFALL_LONGEST_LINE_BYTES", 1 << 20,
                                      std::int64_t{1} << 30};
+constexpr Setting max_streams{"max_streams", "LANDFALL_MAX_STREAMS", 1, 1'000'000};
 
 // Of landfall.spill.
 constexpr Choice<SpillPolicy, 3> spill_policy{
@@ -78,14 +79,15 @@ constexpr Choice<SpillSync> spill_sync{
     "sync", "LANDFALL_SPILL_SYNC", {{{"none", SpillSync::none}, {"group", SpillSync::group}}}};
 constexpr Setting max_disk_bytes{"max_disk_bytes", "LANDFALL_SPILL_MAX_DISK_BYTES", 1 << 20, std::int64_t{1} << 50};
 constexpr char const* spill_directory_variable = "LANDFALL_SPILL_DIRECTORY";
-constexpr std::array<std::string_view, 4> spill_members{"policy", "sync", "directory", "max_disk_bytes"};
+constexpr Choice<bool> spill_resume{"resume", "LANDFALL_SPILL_RESUME", {{{"true", true}, {"false", false}}}};
+constexpr std::array<std::string_view, 5> spill_members{"policy", "sync", "directory", "max_disk_bytes", "resume"};
 
 constexpr char const* reject_file_variable = "LANDFALL_REJECT_FILE";
 
-constexpr std::array<std::string_view, 15> landfall_members{
-    "memory_bytes", "batch_bytes",  "batch_records",     "batch_seconds",  "checkpoint_seconds", "on_stream_failure",
-    "on_stop",      "stop_seconds", "patience_seconds",  "answer_seconds", "reject_file",        "load",
-    "retry",        "spill",        "longest_line_bytes"};
+constexpr std::array<std::string_view, 16> landfall_members{
+    "memory_bytes", "batch_bytes",  "batch_records",      "batch_seconds",  "checkpoint_seconds", "on_stream_failure",
+    "on_stop",      "stop_seconds", "patience_seconds",   "answer_seconds", "reject_file",        "load",
+    "retry",        "spill",        "longest_line_bytes", "max_streams"};
 constexpr std::array<std::string_view, 2> load_members{"concurrency", "batch_bytes"};
 constexpr std::array<std::string_view, 3> range_members{"min", "max", "initial"};
 constexpr std::array<std::string_view, 6> policy_members{"attempts",      "system_attempts", "attempt_seconds",
@@ -156,6 +158,14 @@ class Settings {
   SpillSettings spill() const {
     auto const section = section_.section("spill");
     SpillSettings spill;
+    spill.resume = section.boolean(spill_resume.name, false);
+    if (auto const word = variable(spill_resume.variable)) {
+      spill.resume = chosen(spill_resume, spill_resume.variable, *word);
+    }
+    if (spill.resume) {  // what it needs, unless it is contradicted
+      spill.policy = SpillPolicy::always;
+      spill.sync = SpillSync::group;
+    }
     spill.policy = choice_of(section, "landfall.spill", spill_policy, spill.policy);
     spill.sync = choice_of(section, "landfall.spill", spill_sync, spill.sync);
     spill.directory = section.string("directory", "");
@@ -301,6 +311,7 @@ SyncOptions sync_options(Configuration const& configuration, Environment const& 
   options.memory_budget_bytes = settings.number(memory_bytes, options.memory_budget_bytes);
   options.block_bytes = block_bytes_for(options.memory_budget_bytes);
   options.longest_line_bytes = settings.number(longest_line_bytes, options.longest_line_bytes);
+  options.max_streams = settings.number(max_streams, options.max_streams);
   options.spill = settings.spill();
   options.batch.bytes = settings.number(batch_bytes, options.batch.bytes);
   options.batch.records = settings.number(batch_records, options.batch.records);

@@ -24,15 +24,18 @@ RecordRun part_of(RecordRun const& run, std::uint32_t begin, std::uint32_t end) 
   return part;
 }
 
-/// They are one run that was cut.
-bool continues(RecordRun const& run, RecordRun const& next) {
-  return run.block == next.block && run.end == next.begin && run.first_number + run.size() == next.first_number;
-}
-
 }  // namespace
 
 std::string to_string(BatchId const& id) {
   return id.part == 0 ? fmt::format("{}", id.value) : fmt::format("{}.{}", id.value, id.part);
+}
+
+bool RecordRun::join(RecordRun const& next) noexcept {
+  bool const goes_on = block == next.block && end == next.begin && first_number + size() == next.first_number;
+  if (!goes_on) return false;
+  end = next.end;
+  bytes += next.bytes;
+  return true;
 }
 
 RecordBatch::RecordBatch(std::shared_ptr<DestinationStream const> stream, BatchId id)
@@ -52,12 +55,7 @@ void RecordBatch::add(RecordRun run) {
   LANDFALL_ASSERT(empty() || run.first_number >= end_number());
   size_ += run.size();
   bytes_ += run.bytes;
-  if (!runs_.empty() && continues(runs_.back(), run)) {
-    runs_.back().end = run.end;
-    runs_.back().bytes += run.bytes;
-  } else {
-    runs_.push_back(std::move(run));
-  }
+  if (runs_.empty() || !runs_.back().join(run)) runs_.push_back(std::move(run));
 }
 
 RecordBatch RecordBatch::without(std::vector<RecordNumber> const& numbers) const {

@@ -62,6 +62,11 @@ PhaseRunner::PhaseRunner(TaskScope& scope, Clock& clock, RetryPolicies const& po
   policies_.check();
 }
 
+awaitable<bool> PhaseRunner::was_applied(std::string name, Probe probe) {
+  ProbeResult const result = co_await run<ProbeResult>(Phase::process, "probe before " + name, std::move(probe));
+  co_return result == ProbeResult::applied;
+}
+
 awaitable<void> PhaseRunner::run_until_answered(Phase phase, std::string name, Attempt<void> attempt, Probe probe,
                                                 StillWanted still_wanted, AttemptWatch* watch) {
   RetryPolicy const policy = policies_[phase];

@@ -94,6 +94,9 @@ std::optional<Duration> delay_before_next(RetryPolicy const& policy, std::size_t
   double const most = std::min(std::ldexp(static_cast<double>(policy.first_delay.count()), doublings),
                                static_cast<double>(policy.longest_delay.count()));
   Duration delay(static_cast<Duration::rep>(most * random));
+  if (retry_after && *retry_after > std::chrono::ceil<std::chrono::milliseconds>(policy.total_deadline)) {
+    return std::nullopt;
+  }
   if (retry_after) delay = std::max<Duration>(delay, *retry_after);
   // An attempt with no time to answer would only turn a clear failure into an unknown outcome.
   if (elapsed + delay + shortest_attempt(policy) > policy.total_deadline) return std::nullopt;

@@ -14,18 +14,22 @@ namespace landfall {
 
 /// What the launcher knows of a stream beyond its StreamManager: what runs and what waits. Control strand only.
 struct TaskLauncher::StreamWork {
-  std::size_t place = 0;  // in the catalog
   Opening opening = Opening::waiting;
+  TimePoint last_call_at = TimePoint::min();
   std::shared_ptr<StreamLoader> loader;  // set while open
   bool needs_order = true;               // what it says of itself
   std::deque<WaitingBatch> waiting;      // closed batches, in order, until it is their turn
+  bool is_ready = false;                 // it is in the line of those that are
   bool reads_back = false;               // a task reads what is to be the next one; it is not in `waiting`
-  std::map<BatchId, bool> calls;         // process-records tasks, and whether each holds its slot
-  std::size_t in_flight = 0;             // tasks and pipeline batches that use the loader
-  std::vector<TaskHandle> cancellable;   // of the process tasks
-  std::optional<Error> failure;          // set: the stream is failing, or has failed
-  bool owns_close = false;               // the failure won set_closed()
-  bool call_still_runs = false;          // one that ignores its cancellation: close must not run beside it
+  std::size_t recovering = 0;            // see TaskLauncher::recovering_
+  /// Batches that were read back and stay on disk until they are complete; by their first record.
+  std::map<RecordNumber, std::unique_ptr<SpilledRecords>> kept;
+  std::map<BatchId, bool> calls;        // process-records tasks, and whether each holds its slot
+  std::size_t in_flight = 0;            // tasks and pipeline batches that use the loader
+  std::vector<TaskHandle> cancellable;  // of the process tasks
+  std::optional<Error> failure;         // set: the stream is failing, or has failed
+  bool owns_close = false;              // the failure won set_closed()
+  bool call_still_runs = false;         // one that ignores its cancellation: close must not run beside it
   bool fail_task_started = false;
 };
 
@@ -58,10 +62,7 @@ TaskLauncher::TaskLauncher(asio::any_io_executor executor, Clock& clock, Launche
   require(parts_.configuration.open_stream_workers > 0, "configuration.open_stream_workers: at least 1");
   require(parts_.configuration.stop_deadline > Duration::zero(), "configuration.stop_deadline: more than 0");
   for (auto const& stream : parts_.sync.catalog().streams()) {
-    auto& work = work_[stream->descriptor];
-    work = std::make_unique<StreamWork>();
-    work->place = turns_.size();
-    turns_.push_back(work.get());
+    work_[stream->descriptor] = std::make_unique<StreamWork>();
   }
   if (parts_.batch_bytes) parts_.batch_bytes->store(governor_.batch_bytes());
 }
@@ -131,8 +132,8 @@ awaitable<void> TaskLauncher::handle_new_spilled_file(StreamDescriptor stream, S
   co_await on_strand([this, &stream, &file] { spilled_file_on_strand(stream, std::move(file)); });
 }
 
-awaitable<void> TaskLauncher::handle_batch_read_back(RecordBatch records) {
-  co_await on_strand([this, &records] { batch_read_back_on_strand(std::move(records)); });
+awaitable<void> TaskLauncher::handle_batch_read_back(RecordBatch records, std::unique_ptr<SpilledRecords> spilled) {
+  co_await on_strand([this, &records, &spilled] { batch_read_back_on_strand(std::move(records), std::move(spilled)); });
 }
 
 awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
@@ -142,6 +143,7 @@ awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
 awaitable<void> TaskLauncher::handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers) {
   co_await on_strand([this, &stream, &numbers] {
     parts_.sync.stream_manager(stream).reject_records(numbers);
+    for (RecordNumber const number : numbers) release_complete_on_strand(stream, Interval{number, number + 1});
     parts_.checkpoint_queue.wake();
     stream_complete_on_strand(stream);
   });
@@ -251,13 +253,9 @@ TaskLauncher::StreamWork& TaskLauncher::work(StreamDescriptor const& stream) {
 void TaskLauncher::start_on_strand() {
   LANDFALL_ASSERT(!started_);
   started_ = true;
+  take_recovered_on_strand();
   // The reader first: what it reads waits in memory, within its budget, until setup and open are done.
-  if (parts_.input_consumer) {
-    input_ = launch_on_strand(parts_.input_consumer->make(*this), Role::input);
-    if (stopping_) input_.cancel();
-  } else {
-    parts_.sync.mark_input_consumed();
-  }
+  if (stopping_ || recovering_ == 0) start_reading_on_strand();
   launch_on_strand(parts_.setup->make(*this), Role::setup);
   for (std::size_t worker = 0; worker < parts_.configuration.open_stream_workers; ++worker) {
     launch_on_strand(parts_.open_stream->make(*this));
@@ -272,6 +270,27 @@ void TaskLauncher::start_on_strand() {
   if (parts_.heartbeat) launch_on_strand(parts_.heartbeat->make(*this));
   if (parts_.stats_emitter) launch_on_strand(parts_.stats_emitter->make(*this));
   launch_on_strand(parts_.update_checkpoints->make(*this), Role::checkpoints);
+}
+
+void TaskLauncher::take_recovered_on_strand() {
+  for (auto& spilled : parts_.recovered) {
+    StreamWork& w = work(spilled->batch().stream->descriptor);
+    w.waiting.emplace_back(RecordBatch(), std::move(spilled));
+    ++w.recovering;
+    ++recovering_;
+  }
+  parts_.recovered.clear();
+}
+
+void TaskLauncher::start_reading_on_strand() {
+  if (std::exchange(reading_started_, true)) return;
+  if (!parts_.input_consumer) return parts_.sync.mark_input_consumed();
+  input_ = launch_on_strand(parts_.input_consumer->make(*this), Role::input);
+  if (stopping_) input_.cancel();
+}
+
+void TaskLauncher::start_reading_if_recovered_on_strand() {
+  if (started_ && recovering_ == 0) start_reading_on_strand();
 }
 
 void TaskLauncher::setup_complete_on_strand() {
@@ -300,6 +319,7 @@ void TaskLauncher::stream_started_on_strand(StreamDescriptor const& stream, std:
     return;
   }
   read_back_on_strand(w);
+  note_ready_on_strand(w);
   start_calls_on_strand();
   stream_complete_on_strand(stream);  // an empty stream may have ended before it was open
 }
@@ -311,9 +331,18 @@ void TaskLauncher::spilled_file_on_strand(StreamDescriptor const& stream, Spille
   if (!file.end) launch_on_strand(parts_.spill_to_disk->make(*this, stream));
   if (!file.records.empty()) manager.add_read(file.records.end_number(), file.records.bytes());
   if (file.end) manager.mark_end_of_stream(*file.end);
-  if (w.failure || manager.is_closed()) return;  // the records are dropped, and are not acknowledged
+  SpilledRecords* const spilled = file.records.spilled();
+  if (w.failure || manager.is_closed()) {
+    if (spilled) spilled->release();
+    return;  // the records are dropped, and are not acknowledged
+  }
+  if (spilled && spilled->keep() == SpillKeep::until_complete) {
+    manager.keep_records(Interval{file.records.first_number(), file.records.end_number()});
+    parts_.checkpoint_queue.wake();
+  }
   if (!file.records.empty()) w.waiting.push_back(std::move(file.records));
   read_back_on_strand(w);
+  note_ready_on_strand(w);
   start_calls_on_strand();
   stream_complete_on_strand(stream);
 }
@@ -322,19 +351,25 @@ void TaskLauncher::spilled_file_on_strand(StreamDescriptor const& stream, Spille
 // nothing to govern.
 void TaskLauncher::start_calls_on_strand() {
   if (parts_.load_pipeline) {
-    for (StreamWork* const w : turns_) submit_waiting_on_strand(*w);
+    while (StreamWork* const w = next_ready_on_strand()) submit_waiting_on_strand(*w);
     return;
   }
   for (; !returning_.empty() && governor_.has_slot(); returning_.pop_front()) {
     Returning const& next = returning_.front();
     governor_.take_slot();
     next.stream->calls.at(next.batch) = true;
+    note_ready_on_strand(*next.stream);
     next.turn->close();
   }
   if (!returning_.empty()) governor_.note_waiting();
-  while (StreamWork* const w = next_to_call()) {
-    if (!governor_.has_slot()) return governor_.note_waiting();
+  while (StreamWork* const w = next_ready_on_strand()) {
+    if (!governor_.has_slot()) {
+      w->is_ready = true;  // it stays the first
+      ready_.push_front(w);
+      return governor_.note_waiting();
+    }
     start_call_on_strand(*w);
+    note_ready_on_strand(*w);
   }
 }
 
@@ -368,13 +403,48 @@ void TaskLauncher::read_back_on_strand(StreamWork& w) {
   w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_work));
 }
 
-void TaskLauncher::batch_read_back_on_strand(RecordBatch records) {
+void TaskLauncher::batch_read_back_on_strand(RecordBatch records, std::unique_ptr<SpilledRecords> spilled) {
   StreamWork& w = work(records.stream().descriptor);
   LANDFALL_ASSERT(w.reads_back);
   w.reads_back = false;
   if (w.failure) return;
+  if (spilled->keep() == SpillKeep::until_complete) w.kept.emplace(records.first_number(), std::move(spilled));
   w.waiting.emplace_front(std::move(records));
+  note_ready_on_strand(w);
   start_calls_on_strand();
+}
+
+// Batches become complete nearly in order: the first ones are looked at, and the one that the change is about.
+void TaskLauncher::release_complete_on_strand(StreamDescriptor const& stream, Interval changed) {
+  StreamWork& w = work(stream);
+  if (w.kept.empty()) return;
+  StreamManager const& manager = parts_.sync.stream_manager(stream);
+  auto const behind = w.kept.upper_bound(changed.begin);
+  if (behind != w.kept.begin()) release_if_complete_on_strand(w, manager, std::prev(behind)->first);
+  while (!w.kept.empty() && release_if_complete_on_strand(w, manager, w.kept.begin()->first)) {
+  }
+  start_reading_if_recovered_on_strand();
+}
+
+void TaskLauncher::release_all_complete_on_strand(StreamWork& w, StreamManager const& manager) {
+  for (auto place = w.kept.begin(); place != w.kept.end();) {
+    RecordNumber const first = (place++)->first;
+    release_if_complete_on_strand(w, manager, first);
+  }
+}
+
+// `first`: of a kept batch, its first record.
+bool TaskLauncher::release_if_complete_on_strand(StreamWork& w, StreamManager const& manager, RecordNumber first) {
+  auto const place = w.kept.find(first);
+  Interval const records{first, place->second->batch().end_number()};
+  if (!manager.ledger().is_complete(records)) return false;
+  place->second->release();
+  w.kept.erase(place);
+  if (first < manager.first_number() && w.recovering > 0) {  // of a failed stream nobody waits for it
+    --w.recovering;
+    --recovering_;
+  }
+  return true;
 }
 
 // One batch of a stream at a time, in order, unless its loader needs none; steps of earlier batches may run meanwhile.
@@ -386,10 +456,21 @@ bool TaskLauncher::may_start_call(StreamWork const& w) const {
   return !w.needs_order && none_waits;
 }
 
-TaskLauncher::StreamWork* TaskLauncher::next_to_call() const {
-  for (std::size_t i = 0; i < turns_.size(); ++i) {
-    StreamWork* const w = turns_[(next_turn_ + i) % turns_.size()];
-    if (may_start_call(*w)) return w;
+// Whenever something changed for the better. Streams take turns: whose last call began longest ago comes first.
+void TaskLauncher::note_ready_on_strand(StreamWork& w) {
+  if (w.is_ready || !may_start_call(w)) return;
+  w.is_ready = true;
+  auto const place = std::ranges::upper_bound(ready_, w.last_call_at, {}, &StreamWork::last_call_at);
+  ready_.insert(place, &w);
+}
+
+// Leaves the line. Null when nobody stands there.
+TaskLauncher::StreamWork* TaskLauncher::next_ready_on_strand() {
+  while (!ready_.empty()) {
+    StreamWork* const w = ready_.front();
+    ready_.pop_front();
+    w->is_ready = false;
+    if (may_start_call(*w)) return w;  // it may have failed meanwhile
   }
   return nullptr;
 }
@@ -400,8 +481,8 @@ void TaskLauncher::start_call_on_strand(StreamWork& w) {
   governor_.take_slot();
   LANDFALL_ASSERT(!w.calls.contains(batch));
   w.calls.emplace(batch, true);
+  w.last_call_at = clock_.now();
   ++w.in_flight;
-  next_turn_ = (w.place + 1) % turns_.size();
   auto task = parts_.process_records->make(*this, std::move(records));
   w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_records, batch));
 }
@@ -411,6 +492,7 @@ void TaskLauncher::call_task_ended_on_strand(StreamWork& w, BatchId batch) {
   LANDFALL_ASSERT(call != w.calls.end());
   if (call->second) governor_.give_slot_back();
   w.calls.erase(call);
+  note_ready_on_strand(w);
   std::erase_if(returning_, [&](Returning const& task) { return task.stream == &w && task.batch == batch; });
 }
 
@@ -427,6 +509,7 @@ void TaskLauncher::batch_on_strand(BatchEnvelope envelope) {
   StreamWork& w = work(envelope.stream);
   StreamManager& manager = parts_.sync.stream_manager(envelope.stream);
   manager.update_batch_state(envelope);
+  release_complete_on_strand(envelope.stream, envelope.records);
   BatchState const reported = envelope.batch.state();
   if (releases_checkpoints(reported)) parts_.checkpoint_queue.wake();
   if (w.failure) {
@@ -533,6 +616,7 @@ void TaskLauncher::note_call_on_strand(Error const& error, std::optional<StreamD
 
 void TaskLauncher::stop_reading_on_strand() {
   if (std::exchange(stopping_, true)) return;
+  if (started_) start_reading_on_strand();  // also where it had not begun: it tells the streams of their end
   input_.cancel();
   parts_.scope.launch("wait for the reader", TerminalCondition::on_end_of_sync, wait_for_reader());
 }
@@ -564,16 +648,18 @@ void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error e
   parts_.sync.add_error(error);
   if (w.failure || !manager.is_active()) return;
   w.failure = std::move(error);
+  ++failed_streams_;
   manager.mark_failing();
   w.owns_close = manager.set_closed();
   w.waiting.clear();
+  recovering_ -= std::exchange(w.recovering, 0);
+  release_all_complete_on_strand(w, manager);
   for (TaskHandle const& task : w.cancellable) task.cancel();
   w.cancellable.clear();
   start_fail_stream_if_idle_on_strand(stream);
+  start_reading_if_recovered_on_strand();
   if (parts_.configuration.on_stream_failure == OnStreamFailure::fail_fast) return fail_all_on_strand(*w.failure);
-  bool const all_failed =
-      std::all_of(work_.begin(), work_.end(), [](auto const& entry) { return entry.second->failure; });
-  if (all_failed) stop_reading_on_strand();  // nobody could load what would be read
+  if (failed_streams_ == work_.size()) stop_reading_on_strand();  // nobody could load what would be read
 }
 
 void TaskLauncher::start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream) {

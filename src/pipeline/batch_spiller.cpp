@@ -38,24 +38,35 @@ std::uint64_t bytes_for_reading_back(SpillPolicy policy, std::uint64_t budget_by
 }
 
 BatchSpiller::BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget const& budget, MemoryBudget& for_reading,
-                           std::function<void(Error const&)> on_failure)
-    : policy_(policy), store_(store), budget_(budget), for_reading_(for_reading), on_failure_(std::move(on_failure)) {
+                           bool resume, std::function<void(Error const&)> on_failure)
+    : policy_(policy),
+      store_(store),
+      budget_(budget),
+      for_reading_(for_reading),
+      resume_(resume),
+      on_failure_(std::move(on_failure)) {
   LANDFALL_ASSERT(store != nullptr || policy == SpillPolicy::never);
 }
 
-awaitable<std::unique_ptr<SpilledRecords>> BatchSpiller::spill(StreamQueue& queue, RecordBatch& records) {
+bool BatchSpiller::is_wanted(StreamQueue const& queue) const noexcept {
   // Its own batch is one of the unfinished ones.
   std::uint64_t const before = queue.unfinished_batches() - 1;
-  if (!goes_to_disk(policy_, before, budget_.reserved_bytes(), budget_.capacity_bytes())) co_return nullptr;
+  return goes_to_disk(policy_, before, budget_.reserved_bytes(), budget_.capacity_bytes());
+}
 
+awaitable<std::unique_ptr<SpilledRecords>> BatchSpiller::spill(StreamQueue& queue, RecordBatch& records) {
   auto unfinished = queue.one_unfinished();
   std::optional<Error> failure;
   try {
-    SpilledBatch written = co_await store_->write(records);
+    // What may stay in memory does not wait for a disk.
+    WhenFull const when_full = policy_ == SpillPolicy::always ? WhenFull::wait : WhenFull::refuse;
+    SpilledBatch written = co_await store_->write(records, when_full);
     ++spilled_batches_;
     spilled_bytes_ += written.bytes;
     records.clear();
-    co_return std::make_unique<SpilledRecords>(*store_, for_reading_, std::move(written), std::move(unfinished));
+    bool const keeps = resume_ && !queue.stream->starts_anew();
+    SpillKeep const keep = keeps ? SpillKeep::until_complete : SpillKeep::until_read;
+    co_return std::make_unique<SpilledRecords>(*store_, for_reading_, std::move(written), keep, std::move(unfinished));
   } catch (Error const& error) {
     failure = error;
   }

@@ -34,12 +34,17 @@ std::uint64_t bytes_for_reading_back(SpillPolicy policy, std::uint64_t budget_by
 /// Source:   base design 1.2 (spill-to-disk); DESIGN 3, SpillPolicy.
 class BatchSpiller {
  public:
-  /// `store`: null only where the policy is `never`. `budget`: of the input. `on_failure` is told once what the disk
-  /// refused where batches can stay in memory (over_budget); on any thread; may be null.
+  /// `store`: null only where the policy is `never`. `budget`: of the input. `resume`: a restart loads what it finds on
+  /// disk, so batches are kept there until they are complete; of a stream that starts anew a restart has no use for
+  /// any. `on_failure` is told once what the disk refused where batches can stay in memory (over_budget); on any
+  /// thread; may be null.
   BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget const& budget, MemoryBudget& for_reading,
-               std::function<void(Error const&)> on_failure);
+               bool resume, std::function<void(Error const&)> on_failure);
 
-  /// Null: the batch stays in memory. Otherwise `records` is empty.
+  /// Whether the batch of this queue that was just closed goes to disk.
+  bool is_wanted(StreamQueue const& queue) const noexcept;
+
+  /// Writes that batch. Null: it stays in memory. Otherwise `records` is empty.
   /// Errors: with `always`, as SpillStore::write().
   awaitable<std::unique_ptr<SpilledRecords>> spill(StreamQueue& queue, RecordBatch& records);
 
@@ -52,6 +57,7 @@ class BatchSpiller {
   SpillStore* store_;
   MemoryBudget const& budget_;
   MemoryBudget& for_reading_;
+  bool resume_;
   std::function<void(Error const&)> on_failure_;
   std::atomic<bool> told_ = false;
   std::atomic<std::uint64_t> spilled_batches_ = 0;

@@ -25,7 +25,7 @@ awaitable<std::optional<InputLines>> LineReader::next() {
     if (ended_) co_return std::nullopt;
     if (block_ == nullptr || end_ == block_->capacity()) co_await change_block();
 
-    std::span<char> const room(block_->data() + end_, block_->capacity() - end_);
+    std::span<char> const room(block_->data() + end_, next_read_bytes());
     std::size_t const count = co_await source_.read(room);
     LANDFALL_ASSERT(count <= room.size());
     if (count == 0) co_return take_last_line();
@@ -50,8 +50,11 @@ awaitable<void> LineReader::change_block() {
   }
   std::size_t const capacity = next_capacity();
   std::uint64_t const bytes = capacity + Block::padding + sizeof(Block);
-  Reservation reservation = co_await budget_.reserve(bytes, on_pressure_);
+  std::function<void()> when_it_waits;
+  if (on_pressure_) when_it_waits = [this, bytes] { on_pressure_(bytes); };
+  Reservation reservation = co_await budget_.reserve(bytes, std::move(when_it_waits));
 
+  if (bytes > budget_.capacity_bytes()) tell_large_record();
   block_ = std::make_shared<Block>(capacity, std::move(reservation));
   std::memcpy(block_->data(), partial_line_.data(), partial_line_.size());
   begin_ = 0;
@@ -62,14 +65,39 @@ awaitable<void> LineReader::change_block() {
 
 std::size_t LineReader::next_capacity() const {
   std::size_t const with_its_end = longest_line_bytes_ + 1;
-  return std::max(block_bytes_, std::min(2 * partial_line_.size(), with_its_end));
+  std::size_t const partial = partial_line_.size();
+  std::size_t const expected = expected_line_bytes();
+  std::size_t const somewhat_longer = expected + expected / 8;  // they differ a little
+  std::size_t const wanted = partial < expected ? somewhat_longer : 2 * partial;
+  return std::max(block_bytes_, std::min(wanted, with_its_end));
+}
+
+// An expected long line at once, as far as it is missing, and not much of the next one, which would have to be copied.
+std::size_t LineReader::next_read_bytes() const {
+  std::size_t const missing = expected_line_bytes() - std::min(expected_line_bytes(), end_ - begin_);
+  return std::min(block_->capacity() - end_, std::max(block_bytes_, missing));
+}
+
+// 0: a usual one, or one that takes so much of the memory that it is not made before it is sure to be needed.
+std::size_t LineReader::expected_line_bytes() const {
+  if (last_long_line_ == 0 || second_last_line_ == 0) return 0;
+  std::size_t const expected = std::max(last_long_line_, second_last_line_);
+  return expected <= budget_.capacity_bytes() / 2 ? expected : 0;
+}
+
+// `text`: lines that came with one read.
+void LineReader::note_length(std::string_view text) {
+  bool const is_long = text.size() > block_bytes_ && text.substr(0, block_bytes_).find('\n') == std::string_view::npos;
+  second_last_line_ = std::exchange(last_long_line_, is_long ? text.size() : 0);
 }
 
 std::optional<InputLines> LineReader::take_lines(std::size_t end) {
+  line_is_told_ = false;
   InputLines lines;
   lines.block = block_;
   std::size_t const accepted_end = end_of_accepted(end);
   lines.text = std::string_view(block_->data() + begin_, accepted_end - begin_);
+  note_length(lines.text);
   if (failure_) {
     block_.reset();
   } else {
@@ -111,7 +139,7 @@ void LineReader::keep_partial_line(std::size_t begin) {
   std::size_t const size = end_ - begin;
   std::size_t const new_begin = begin + Block::padding;
   std::size_t const least_room = block_->capacity() / 8;  // a read should bring something
-  if (new_begin + size + least_room <= block_->capacity()) {
+  if (new_begin + std::max(size + least_room, expected_line_bytes()) <= block_->capacity()) {
     std::memmove(block_->data() + new_begin, block_->data() + begin, size);
     begin_ = new_begin;
     end_ = new_begin + size;
@@ -119,6 +147,11 @@ void LineReader::keep_partial_line(std::size_t begin) {
     partial_line_.assign(block_->data() + begin, size);
     block_.reset();
   }
+}
+
+void LineReader::tell_large_record() {
+  if (!on_large_record_ || std::exchange(line_is_told_, true)) return;
+  on_large_record_(LargeRecord(guess_stream(partial_line_), partial_line_.size(), budget_.capacity_bytes()));
 }
 
 void LineReader::refuse_line(std::string_view line) {

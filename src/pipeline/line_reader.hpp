@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <landfall/pipeline/large_record.hpp>
 #include <landfall/protocol/byte_source.hpp>
 #include <landfall/runtime/awaitable.hpp>
 #include <landfall/runtime/block.hpp>
@@ -35,12 +36,16 @@ struct InputLines {
 /// Lifetime:  source and budget outlive it.
 class LineReader {
  public:
-  /// `block_bytes`: of a usual block; a longer line gets a larger one, doubled until it fits.
+  /// `block_bytes`: of a usual block; a longer line gets a larger one, doubled until it fits. After two long lines in a
+  /// row a third one is expected: its block is made as large at once.
   /// `longest_line_bytes`: without the line end; a longer line is an error.
   LineReader(ByteSource& source, MemoryBudget& budget, std::uint64_t block_bytes, std::uint64_t longest_line_bytes);
 
-  /// Called when it waits for memory, so that others free some.
-  void on_pressure(std::function<void()> callback) { on_pressure_ = std::move(callback); }
+  /// Called when it waits for memory, with how many bytes it needs, so that others free some.
+  void on_pressure(std::function<void(std::uint64_t)> callback) { on_pressure_ = std::move(callback); }
+
+  /// Called once for each line that needs a block larger than the whole budget, when the block was granted.
+  void on_large_record(std::function<void(LargeRecord const&)> callback) { on_large_record_ = std::move(callback); }
 
   /// The next lines; nothing at the end of the input.
   /// Errors: what the source throws; Error(system) about the line that is too long, after all lines before it were
@@ -52,24 +57,32 @@ class LineReader {
  private:
   awaitable<void> change_block();
   std::size_t next_capacity() const;
+  std::size_t next_read_bytes() const;
+  std::size_t expected_line_bytes() const;
+  void note_length(std::string_view text);
   std::optional<InputLines> take_lines(std::size_t end);
   std::optional<InputLines> take_last_line();
   std::size_t end_of_accepted(std::size_t end);
   void keep_partial_line(std::size_t begin);
   void refuse_line(std::string_view line);
+  void tell_large_record();
 
   ByteSource& source_;
   MemoryBudget& budget_;
   std::size_t block_bytes_;
   std::size_t longest_line_bytes_;
-  std::function<void()> on_pressure_;
+  std::function<void(std::uint64_t)> on_pressure_;
+  std::function<void(LargeRecord const&)> on_large_record_;
 
   std::shared_ptr<Block> block_;  // being filled; what lies before begin_ was handed out
   std::size_t begin_ = 0;         // of what was read and not handed out: the beginning of a line
   std::size_t end_ = 0;
-  std::string partial_line_;  // while there is no block
+  std::string partial_line_;          // while there is no block
+  std::size_t last_long_line_ = 0;    // its length, or that of a line and a few short ones; 0: it was not long
+  std::size_t second_last_line_ = 0;  // the same of the one before
   std::uint64_t bytes_read_ = 0;
   bool ended_ = false;
+  bool line_is_told_ = false;  // by on_large_record_
   std::optional<Error> failure_;
 };
 

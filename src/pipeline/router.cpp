@@ -3,25 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <numeric>
 
 #include <landfall/runtime/assert.hpp>
 
 namespace landfall {
 
 namespace {
-
-StreamDescriptor descriptor_of(StreamName const& name) {
-  std::optional<std::string> name_space;
-  if (name.name_space) name_space.emplace(*name.name_space);
-  return StreamDescriptor(std::string(name.name), std::move(name_space));
-}
-
-StreamName name_of(StreamDescriptor const& descriptor) {
-  StreamName name;
-  name.name = descriptor.name;
-  if (descriptor.name_space) name.name_space = *descriptor.name_space;
-  return name;
-}
 
 std::string in_stream(StreamDescriptor const& stream) { return "stream " + to_string(stream); }
 
@@ -48,13 +36,30 @@ bool pays_to_copy(std::uint64_t record_bytes, std::uint64_t text_bytes, std::uin
 Router::CopiedRecords::CopiedRecords(Block const& like, std::uint64_t usual_bytes, std::uint32_t least_records,
                                      std::uint64_t least_bytes) {
   constexpr std::uint32_t most_runs = 8;  // a stream that has little in a block will have little in the next ones
-  std::uint64_t const least = least_bytes + least_records * sizeof(RecordSlice);
-  std::uint64_t const runs = std::clamp<std::uint64_t>(usual_bytes / least, 1, most_runs);
+  std::uint64_t const of_run = least_bytes + Block::padding + least_records * sizeof(RecordSlice);
+  std::uint64_t const of_all = Block::padding + sizeof(Block) + sizeof(RecordBlock);
+  std::uint64_t const for_runs = usual_bytes - std::min(usual_bytes, of_all);
+  std::uint64_t const runs = std::clamp<std::uint64_t>(for_runs / of_run, 1, most_runs);
   std::uint64_t const slice_count = least_records * runs;
   records = std::make_shared<RecordBlock>();
   records->slices.resize(slice_count);
   std::uint64_t const capacity = (least_bytes + Block::padding) * runs;
   records->block = like.sibling(capacity, sizeof(RecordBlock) + slice_count * sizeof(RecordSlice));
+  records->block->set_lasting(true);
+}
+
+Router::CopiedRecords& Router::CopiedRecords::operator=(CopiedRecords&& other) noexcept {
+  let_go();
+  records = std::move(other.records);
+  slices_used = other.slices_used;
+  bytes_used = other.bytes_used;
+  return *this;
+}
+
+Router::CopiedRecords::~CopiedRecords() { let_go(); }
+
+void Router::CopiedRecords::let_go() noexcept {
+  if (records) records->block->set_lasting(false);
 }
 
 bool Router::CopiedRecords::has_room(std::uint32_t more_records, std::uint64_t more_bytes) const noexcept {
@@ -84,14 +89,25 @@ std::size_t Router::NameHash::operator()(StreamName const& name) const noexcept 
 }
 
 Router::Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& clock, Validation validation,
-               InputProgress& progress)
-    : checkpoint_queue_(checkpoints), clock_(clock), progress_(progress), scanner_(validation), parser_(validation) {
+               InputProgress& progress, std::uint64_t room_bytes)
+    : checkpoint_queue_(checkpoints),
+      clock_(clock),
+      progress_(progress),
+      room_bytes_(room_bytes),
+      scanner_(validation),
+      parser_(validation) {
   LANDFALL_ASSERT(progress.streams.size() == queues.all().size());
   streams_.reserve(queues.all().size());
   for (auto const& queue : queues.all()) {
     by_name_.emplace(name_of(queue->stream->descriptor), streams_.size());
     streams_.emplace_back(*queue);
   }
+}
+
+std::optional<std::size_t> Router::place_of(StreamName const& name) const {
+  auto const found = by_name_.find(name);
+  if (found == by_name_.end()) return std::nullopt;
+  return found->second;
 }
 
 void Router::route(InputLines const& lines) {
@@ -177,10 +193,11 @@ void Router::handle_record(ParsedMessage const& message, std::string_view line) 
   stream->block_bytes += message.data.size() + message.meta.size();
   ++stream->read.records;
   stream->read.bytes += line.size();
+  if (!std::exchange(stream->has_moved, true)) moved_.push_back(last_found_);
 }
 
 void Router::handle_state() {
-  StateMessage state = parser_.take_state();
+  StateMessage state = parser_.take_state([this](StreamName const& name) { return place_of(name); });
   std::vector<StreamPosition> positions = positions_of(state);
   checkpoints_.emplace_back(std::move(state), std::move(positions), clock_.now());
 }
@@ -188,18 +205,24 @@ void Router::handle_state() {
 std::vector<StreamPosition> Router::positions_of(StateMessage const& state) {
   std::vector<StreamPosition> positions;
   if (state.kind == StateKind::stream) {
-    if (!state.stream) throw system_error("a STREAM state names no stream");
     Stream* const stream = find(name_of(*state.stream));
     if (stream == nullptr) throw unknown_stream(ErrorClass::system, "a STATE", name_of(*state.stream));
     stream->state_behind = stream->read.records;
-    positions.emplace_back(*state.stream, stream->read);
+    positions.emplace_back(last_found_, stream->read);
     return positions;
   }
-  positions.reserve(streams_.size());
-  for (Stream& stream : streams_) {
-    stream.state_behind = stream.read.records;
-    positions.emplace_back(stream.queue->stream->descriptor, stream.read);
+  if (!std::exchange(every_position_is_known_, true)) {
+    moved_.resize(streams_.size());
+    std::iota(moved_.begin(), moved_.end(), std::size_t{0});
   }
+  positions.reserve(moved_.size());
+  for (std::size_t const i : moved_) {
+    Stream& stream = streams_[i];
+    stream.has_moved = false;
+    stream.state_behind = stream.read.records;
+    positions.emplace_back(i, stream.read);
+  }
+  moved_.clear();
   return positions;
 }
 
@@ -223,7 +246,7 @@ void Router::handle_status(ParsedMessage const& message, StreamStatus status) {
 
 EndOfStream Router::end_of(Stream const& stream, StreamStatus status, bool input_complete) const {
   bool const state_is_last = stream.state_behind == stream.read.records;
-  return EndOfStream(status, stream.read.records, state_is_last, input_complete);
+  return EndOfStream(status, stream.next_number(), state_is_last, input_complete);
 }
 
 Router::Stream* Router::find(StreamName const& name) {
@@ -232,9 +255,9 @@ Router::Stream* Router::find(StreamName const& name) {
     StreamDescriptor const& last = streams_[last_found_].queue->stream->descriptor;
     if (name_of(last) == name) return &streams_[last_found_];
   }
-  auto const found = by_name_.find(name);
-  if (found == by_name_.end()) return nullptr;
-  last_found_ = found->second;
+  auto const found = place_of(name);
+  if (!found) return nullptr;
+  last_found_ = *found;
   return &streams_[last_found_];
 }
 
@@ -259,10 +282,7 @@ Error Router::broken_line(Error error, std::string_view line) const {
 
 void Router::forward(InputLines const& lines, std::uint64_t line_count) {
   if (!slices_.empty()) forward_records(lines);
-  for (Checkpoint& checkpoint : checkpoints_) {
-    std::uint64_t const bytes = checkpoint.state.size_bytes();
-    checkpoint_queue_.push_now(std::move(checkpoint), bytes);
-  }
+  forward_checkpoints(*lines.block);
   for (auto const& [stream, end] : ends_) forward_end(stream, end);
   progress_.lines += line_count;
   progress_.bytes += lines.text.size();
@@ -272,10 +292,20 @@ void Router::forward(InputLines const& lines, std::uint64_t line_count) {
   ends_.clear();
 }
 
+// Whoever waits for them is woken once.
+void Router::forward_checkpoints(Block const& block) {
+  if (checkpoints_.empty()) return;
+  for (Checkpoint& checkpoint : checkpoints_) {
+    std::uint64_t const bytes = checkpoint.size_bytes();
+    checkpoint.memory = block.reserve(bytes);
+    checkpoint_queue_.push_quietly(std::move(checkpoint), bytes);
+  }
+  checkpoint_queue_.wake();
+}
+
 // One run for each stream. The slices are grouped by stream first: of each stream they lie together, in order.
 void Router::forward_records(InputLines const& lines) {
   group_by_stream();
-  ++texts_since_pressure_;
   TimePoint const now = clock_.now();
   std::shared_ptr<RecordBlock> shared;  // made for the first stream that keeps its records where they are
   for (std::size_t const i : with_records_) {
@@ -315,20 +345,17 @@ RecordRun Router::run_of(Stream const& stream, std::shared_ptr<RecordBlock const
   run.block = std::move(records);
   run.begin = stream.next_index - stream.block_records;
   run.end = stream.next_index;
-  run.first_number = stream.read.records - stream.block_records;
+  run.first_number = stream.next_number() - stream.block_records;
   run.bytes = stream.block_bytes;
   return run;
 }
 
 // The same records, in memory of their own: behind those that were copied before, where there is room. Others may read
 // those meanwhile.
-RecordRun Router::copy_out(Stream& stream, Block const& block) const {
+RecordRun Router::copy_out(Stream& stream, Block const& block) {
   CopiedRecords& copied = stream.copied;
   if (!copied.has_room(stream.block_records, stream.block_bytes)) {
-    // What all streams keep room in is a few blocks together, so a small part of the memory budget.
-    constexpr int calm = 16;  // while it presses, none is kept
-    std::uint64_t const most_bytes = std::min<std::uint64_t>(64 << 10, 4 * block.capacity() / streams_.size());
-    std::uint64_t const usual_bytes = texts_since_pressure_ < calm ? 0 : most_bytes;
+    std::uint64_t const usual_bytes = std::min<std::uint64_t>(64 << 10, room_bytes_ / streams_.size());
     copied = CopiedRecords(block, usual_bytes, stream.block_records, stream.block_bytes);
   }
   auto const first = grouped_.begin() + (stream.next_index - stream.block_records);
@@ -337,6 +364,7 @@ RecordRun Router::copy_out(Stream& stream, Block const& block) const {
   for (auto slice = first; slice != first + stream.block_records; ++slice) copied.add(*slice);
   run.end = copied.slices_used;
   copied.end_run();
+  if (copied.is_full()) copied = CopiedRecords();  // what has no room is not kept
   return run;
 }
 
@@ -354,7 +382,6 @@ void Router::forward_end(std::size_t stream, EndOfStream const& end) {
 }
 
 void Router::give_back_room() noexcept {
-  texts_since_pressure_ = 0;
   for (Stream& stream : streams_) stream.copied = CopiedRecords();
 }
 

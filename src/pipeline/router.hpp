@@ -50,7 +50,8 @@ bool pays_to_copy(std::uint64_t record_bytes, std::uint64_t text_bytes, std::uin
 /// Meaning: positions are counts of records read, so the records of a block may be queued together, once for each
 ///          stream, before the STATEs and ends that stand between them.
 /// Memory:  records stay slices of the input block, but for those of a stream that has little in it: they are copied
-///          out, so that a block is not kept for the sake of a few of its records.
+///          out, so that a block is not kept for the sake of a few of its records. STATEs are copied, too: their bytes
+///          are taken from the budget of the block, without waiting, until they are printed.
 /// Cost:    per record a slice and two counters; memory, queue and atomics once per block and stream.
 /// Threads: one caller at a time; no waiting.
 /// Errors:  "line N: ...", never with content of a record. What stood before that line has been forwarded by then; what
@@ -58,16 +59,17 @@ bool pays_to_copy(std::uint64_t record_bytes, std::uint64_t text_bytes, std::uin
 /// Source:  base design 1.5, 1.6, 2.5; behaviours 124-128, 132-136, 139-152 where they apply to one channel.
 class Router {
  public:
-  /// All outlive the router. `progress` has one entry for each catalog stream.
+  /// All outlive the router. `progress` has one entry for each catalog stream. `room_bytes`: how much memory it may
+  /// keep for records that it will copy out, of all streams together; it is reserved like that of the records.
   Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& clock, Validation validation,
-         InputProgress& progress);
+         InputProgress& progress, std::uint64_t room_bytes = 4 << 20);
 
   /// Errors: Error(system) for a line that cannot be parsed, a STATE or status of a stream outside the catalog, a
   ///         record or an INCOMPLETE behind the COMPLETE of its stream; Error(config) for a record of a stream outside
   ///         the catalog, or with a file.
   void route(InputLines const& lines);
 
-  /// Memory presses: gives back the room that it keeps for records which it copies out.
+  /// Gives back the room that it keeps for records which it will copy out, as soon as those in it are gone.
   void give_back_room() noexcept;
 
   /// Lines that were looked at, blank and ignored ones too.
@@ -77,15 +79,21 @@ class Router {
   void end_of_input(bool input_complete);
 
  private:
-  /// Records that were copied out, with room for more. What was added does not change or move any more.
+  /// Records that were copied out, with room for more. What was added does not change or move any more. The room is
+  /// kept whatever becomes of the records: as long as this lives, nobody waits for its memory.
   struct CopiedRecords {
     CopiedRecords() = default;
+    CopiedRecords(CopiedRecords&& other) noexcept = default;
+    CopiedRecords& operator=(CopiedRecords&& other) noexcept;
+    ~CopiedRecords();
     CopiedRecords(Block const& like, std::uint64_t usual_bytes, std::uint32_t least_records, std::uint64_t least_bytes);
 
     bool has_room(std::uint32_t more_records, std::uint64_t more_bytes) const noexcept;
+    bool is_full() const noexcept { return slices_used == records->slices.size(); }
     void add(RecordSlice const& original);
     void end_run() noexcept;
     char const* copy(char const* bytes, std::size_t size);
+    void let_go() noexcept;
 
     std::shared_ptr<RecordBlock> records;  // null at first
     std::uint32_t slices_used = 0;
@@ -94,11 +102,14 @@ class Router {
 
   struct Stream {
     explicit Stream(StreamQueue& stream_queue) : queue(&stream_queue) {}
+    RecordNumber next_number() const noexcept { return queue->first_number + read.records; }
+
     StreamQueue* queue;
-    RecordCounts read;
+    RecordCounts read;                         // in this sync
     std::optional<RecordNumber> state_behind;  // records before the last STATE of its scope
     bool incomplete = false;
     bool ended = false;
+    bool has_moved = false;  // stands in moved_
     CopiedRecords copied;
     // of the block at hand
     std::uint32_t block_records = 0;
@@ -116,31 +127,35 @@ class Router {
   void handle_record(ParsedMessage const& message, std::string_view line);
   void handle_state();
   void handle_status(ParsedMessage const& message, StreamStatus status);
+  std::optional<std::size_t> place_of(StreamName const& name) const;
   Stream* find(StreamName const& name);
   Error unknown_stream(ErrorClass error_class, std::string_view what, StreamName const& name) const;
   Error broken_line(Error error, std::string_view line) const;
   std::vector<StreamPosition> positions_of(StateMessage const& state);
   EndOfStream end_of(Stream const& stream, StreamStatus status, bool input_complete) const;
   void forward(InputLines const& lines, std::uint64_t line_count);
+  void forward_checkpoints(Block const& block);
   void forward_records(InputLines const& lines);
   void group_by_stream();
   std::shared_ptr<RecordBlock> share(std::shared_ptr<Block> const& block) const;
   static RecordRun run_of(Stream const& stream, std::shared_ptr<RecordBlock const> records);
-  RecordRun copy_out(Stream& stream, Block const& block) const;
+  RecordRun copy_out(Stream& stream, Block const& block);
   void queue_run(std::size_t stream, RecordRun run, TimePoint now);
   void forward_end(std::size_t stream, EndOfStream const& end);
 
   CheckpointQueue& checkpoint_queue_;
   Clock const& clock_;
   InputProgress& progress_;
+  std::uint64_t room_bytes_;
   LineScanner scanner_;
   MessageParser parser_;
   std::vector<Stream> streams_;                                    // in catalog order
   std::unordered_map<StreamName, std::size_t, NameHash> by_name_;  // views of the catalog's names
   std::size_t last_found_ = 0;
+  std::vector<std::size_t> moved_;        // streams with records since the last STATE of the whole sync
+  bool every_position_is_known_ = false;  // by such a STATE
   std::uint64_t line_number_ = 0;
   std::uint64_t ignored_in_block_ = 0;
-  std::uint64_t texts_since_pressure_ = 0;
 
   // The block at hand; kept for the next one, so that nothing is allocated for a record.
   std::vector<RecordSlice> slices_;        // in the order read

@@ -89,6 +89,11 @@ class StepPipeline::WorkerTask final : public Task {
 
   // What the step answers; nothing when the batch goes on in parts, or not at all, which has been told by then.
   awaitable<std::optional<Batch>> offer(Travelling& batch, std::vector<Travelling>& parts) {
+    if (std::exchange(batch.may_be_applied, false)) {
+      PhaseRunner::Probe earlier = [loader = batch.input.loader, id = batch.id] { return loader->probe(id); };
+      bool const applied = co_await pipeline_.phases_.was_applied(name(), std::move(earlier));
+      if (applied) co_return Batch::complete();
+    }
     // Each attempt has a copy: a step may change what it is given before it fails.
     auto const given = std::make_shared<std::shared_ptr<StepInput>>();
     PhaseRunner::Attempt<Batch> attempt = [this, given, &batch] {
@@ -174,8 +179,8 @@ BatchEnvelope StepPipeline::Travelling::envelope(Batch const& answer) const {
 }
 
 StepPipeline::StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates, PhaseRunner& phases,
-                           Rejector& rejector)
-    : updates_(updates), phases_(phases), rejector_(rejector) {
+                           Rejector& rejector, BatchId first_id)
+    : updates_(updates), phases_(phases), rejector_(rejector), first_id_(first_id) {
   if (steps.empty()) throw system_error("a load pipeline needs at least one step");
   for (auto& step : steps) {
     if (step->workers() == 0) throw system_error("step {} has no workers", step->name());
@@ -199,7 +204,11 @@ std::vector<std::unique_ptr<Task>> StepPipeline::make_tasks(TaskLauncher& launch
   return tasks;
 }
 
-void StepPipeline::submit(StepInput input) { put(0, Travelling(std::move(input))); }
+void StepPipeline::submit(StepInput input) {
+  Travelling batch(std::move(input));
+  batch.may_be_applied = batch.id < first_id_;
+  put(0, std::move(batch));
+}
 
 // A batch that cannot be given to the right worker is given to the first one, which reports it: a failure is told by a
 // task, never to the one who submits.

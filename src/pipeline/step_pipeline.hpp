@@ -32,9 +32,11 @@ namespace landfall {
 /// Source:   base design 1.8.
 class StepPipeline final : public LoadPipeline {
  public:
+  /// `first_id`: of the first batch of this sync; those before it come from an earlier process, which may have loaded
+  /// them: the loader is asked before the first step.
   /// Errors: Error(system) when there is no step, or a step without workers.
   StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates, PhaseRunner& phases,
-               Rejector& rejector);
+               Rejector& rejector, BatchId first_id = BatchId());
   ~StepPipeline() override;
 
   std::vector<std::unique_ptr<Task>> make_tasks(TaskLauncher& launcher) override;
@@ -52,6 +54,7 @@ class StepPipeline final : public LoadPipeline {
     StreamDescriptor stream;
     BatchId id;
     Interval records;
+    bool may_be_applied = false;   // an earlier process may have loaded it: nobody has asked yet
     std::optional<Error> failure;  // it could not be given to the step
   };
   using StepQueue = MessageQueue<Travelling>;
@@ -67,6 +70,7 @@ class StepPipeline final : public LoadPipeline {
   BatchUpdateQueue& updates_;
   PhaseRunner& phases_;
   Rejector& rejector_;
+  BatchId first_id_;
 };
 
 }  // namespace landfall

@@ -6,9 +6,17 @@
 #include <new>
 #include <utility>
 
+#include <landfall/runtime/assert.hpp>
+
 namespace landfall {
 
 namespace {
+
+// Runs that were copied out lie together: many of them are one element.
+bool join_runs(StreamElement& last, StreamElement const& next) {
+  auto* const run = std::get_if<ReadRun>(&last);
+  return run != nullptr && run->records.join(std::get<ReadRun>(next).records);
+}
 
 // Never goes back: two requests may come at once.
 void raise_to(std::atomic<RecordNumber>& value, RecordNumber wanted) {
@@ -25,7 +33,7 @@ void StreamQueue::push(ReadRun run) {
   RecordNumber const until = first + run.records.size();
   queued_until_ = until;
   std::uint64_t const accumulated = accumulated_bytes_ += bytes;
-  queue_.push_quietly(std::move(run), bytes);
+  queue_.push_quietly(std::move(run), bytes, join_runs);
   // Read after the run was queued: a spill task that says less now will find the run in the queue.
   // The same with a flush that was asked for while it was on its way into the queue.
   bool const is_due = accumulated >= due_bytes_.load() || until >= due_until_.load() || flush_until_.load() > first;
@@ -94,13 +102,16 @@ std::uint64_t bytes_to_flush(std::uint64_t capacity_bytes, std::uint64_t reserve
                              std::uint64_t closed_bytes) noexcept {
   std::uint64_t const too_much = reserved_bytes - std::min(reserved_bytes, capacity_bytes);
   std::uint64_t const wanted = std::max<std::uint64_t>(capacity_bytes / 4, 1) + too_much;
-  return wanted - std::min(wanted, closed_bytes);
+  bool const enough = closed_bytes >= wanted - wanted / 4;
+  return enough ? 0 : wanted - closed_bytes;
 }
 
-StreamQueues::StreamQueues(DestinationCatalog const& catalog) {
+StreamQueues::StreamQueues(DestinationCatalog const& catalog, std::vector<RecordNumber> const& first_numbers) {
+  LANDFALL_ASSERT(first_numbers.empty() || first_numbers.size() == catalog.streams().size());
   queues_.reserve(catalog.streams().size());
   for (auto const& stream : catalog.streams()) {
-    queues_.push_back(std::make_unique<StreamQueue>(stream, closed_));
+    RecordNumber const first = first_numbers.empty() ? 0 : first_numbers[queues_.size()];
+    queues_.push_back(std::make_unique<StreamQueue>(stream, closed_, first));
     by_descriptor_.emplace(stream->descriptor, queues_.back().get());
   }
 }

@@ -42,12 +42,19 @@ struct ClosedBatches {
 ///          any.
 class StreamQueue {
  public:
-  StreamQueue(std::shared_ptr<DestinationStream const> of_stream, std::shared_ptr<ClosedBatches> closed)
+  /// `first`: the number of the first record that will be queued.
+  StreamQueue(std::shared_ptr<DestinationStream const> of_stream, std::shared_ptr<ClosedBatches> closed,
+              RecordNumber first = 0)
       : stream(std::move(of_stream)),
+        first_number(first),
         queue_(UINT64_MAX),  // bounded by the memory budget that its blocks hold
-        closed_(std::move(closed)) {}
+        closed_(std::move(closed)),
+        queued_until_(first),
+        flush_until_(first),
+        batched_until_(first) {}
 
   std::shared_ptr<DestinationStream const> const stream;
+  RecordNumber const first_number;
 
   // ---- the router ----
 
@@ -94,27 +101,29 @@ class StreamQueue {
   MessageQueue<StreamElement> queue_;
   std::shared_ptr<ClosedBatches> closed_;
   std::shared_ptr<std::atomic<std::uint64_t>> unfinished_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  std::atomic<RecordNumber> queued_until_ = 0;        // number of the next record that will be queued
-  std::atomic<RecordNumber> flush_until_ = 0;         // a batch that holds an earlier record is closed at once
+  std::atomic<RecordNumber> queued_until_;            // number of the next record that will be queued
+  std::atomic<RecordNumber> flush_until_;             // a batch that holds an earlier record is closed at once
   std::atomic<std::uint64_t> accumulated_bytes_ = 0;  // see accumulated_bytes()
   std::atomic<bool> discarded_ = false;
   std::atomic<std::uint64_t> due_bytes_ = UINT64_MAX;
   std::atomic<RecordNumber> due_until_ = UINT64_MAX;  // a batch that reaches this record is due
-  RecordNumber batched_until_ = 0;                    // of the spill task: the next batch begins there
+  RecordNumber batched_until_;                        // of the spill task: the next batch begins there
   std::vector<StreamElement> put_back_;               // of the spill task
 };
 
 /// How many bytes of open batches are to be closed when the reader waits for memory, of which `reserved_bytes` are
 /// held, `closed_bytes` of them by closed batches: as many as it takes until a quarter is on its way out, and all that
-/// is held beyond the capacity. What is on its way comes back by itself; closing more would only make batches small,
-/// where there are many streams.
+/// is held beyond the capacity. 0 while three quarters of that are on their way: it is asked for each batch that goes,
+/// and choosing among many streams takes time. What is on its way comes back by itself; closing more would only make
+/// batches small, where there are many streams.
 std::uint64_t bytes_to_flush(std::uint64_t capacity_bytes, std::uint64_t reserved_bytes,
                              std::uint64_t closed_bytes) noexcept;
 
 /// The queues of all catalog streams. Made before the sync, shared by router, spill tasks and heartbeat.
 class StreamQueues {
  public:
-  explicit StreamQueues(DestinationCatalog const& catalog);
+  /// `first_numbers`: of each stream of the catalog, the number of its first record; empty: 0 of all.
+  explicit StreamQueues(DestinationCatalog const& catalog, std::vector<RecordNumber> const& first_numbers = {});
 
   /// While somebody waits for memory of `budget`, batches are closed as others go. Before the first batch; the budget
   /// outlives them.

@@ -9,6 +9,8 @@
 #include <landfall/protocol/stream_descriptor.hpp>
 #include <landfall/runtime/error.hpp>
 
+#include "protocol/stream_name.hpp"
+
 namespace landfall {
 
 enum class MessageKind {
@@ -17,13 +19,6 @@ enum class MessageKind {
   stream_complete,    ///< TRACE STREAM_STATUS COMPLETE
   stream_incomplete,  ///< TRACE STREAM_STATUS INCOMPLETE
   ignored,            ///< every other message, known or not: LOG, other TRACE, CONTROL, unknown types
-};
-
-/// The name of a stream in a line: unescaped. A null namespace is no namespace.
-struct StreamName {
-  std::string_view name;
-  std::optional<std::string_view> name_space;
-  friend bool operator==(StreamName const&, StreamName const&) = default;
 };
 
 /// One line of input. Views into the line or into the parser: valid until the next parse().
@@ -62,7 +57,7 @@ class MessageParser {
   ParsedMessage const& parse(std::string_view line);
 
   /// The whole STATE of the line last parsed, with MessageKind::state. Slower than parse(): copies the line.
-  StateMessage take_state();
+  StateMessage take_state(FindStream const& find_stream);
 
  private:
   struct Implementation;

@@ -1,8 +1,6 @@
 #include <landfall/protocol/state_message.hpp>
 
-#include <functional>
 #include <iterator>
-#include <map>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -11,8 +9,6 @@
 
 namespace landfall {
 namespace {
-
-using Totals = std::map<std::reference_wrapper<StreamDescriptor const>, RecordCounts, std::less<StreamDescriptor>>;
 
 /// Appends members at the end of an object whose } has not been written yet.
 class MemberAppender {
@@ -64,39 +60,39 @@ std::string_view to_string(StateKind kind) noexcept {
   return "?";
 }
 
-std::string StateMessage::print(Stats const& stats) const {
+std::size_t StateMessage::size_bytes() const noexcept {
+  std::size_t bytes = sizeof(StateMessage) + line.capacity() + inner_states.capacity() * sizeof(InnerState);
+  if (stream) bytes += stream->name.size() + (stream->name_space ? stream->name_space->size() : 0);
+  return bytes;
+}
+
+void StateMessage::print_to(std::string& text, Stats const& stats) const {
   LANDFALL_ASSERT(state_end < line.size());
   LANDFALL_ASSERT(line[state_end] == '}');
 
-  Totals totals;
-  for (auto const& [descriptor, total] : stats.stream_totals) totals.emplace(std::cref(descriptor), total);
-
-  std::string out;
-  out.reserve(line.size() + 256 + 80 * stats.stream_totals.size());
   std::size_t copied = 0;
   auto const copy_until = [&](std::size_t end) {
     LANDFALL_ASSERT(copied <= end);
-    out.append(line, copied, end - copied);
+    text.append(line, copied, end - copied);
     copied = end;
   };
 
   for (InnerState const& inner : inner_states) {
-    auto const total = totals.find(std::cref(inner.stream));
-    if (total == totals.end()) continue;
+    if (!inner.stream) continue;
+    LANDFALL_ASSERT(*inner.stream < stats.stream_totals.size());
     LANDFALL_ASSERT(inner.end < state_end);
     LANDFALL_ASSERT(line[inner.end] == '}');
     copy_until(inner.end);
-    MemberAppender(out, inner.has_members).append_committed(total->second);
+    MemberAppender(text, inner.has_members).append_committed(stats.stream_totals[*inner.stream]);
   }
 
   copy_until(state_end);
-  MemberAppender members(out, state_has_members);
+  MemberAppender members(text, state_has_members);
   members.append_destination_stats(stats.delta);
   if (!has_source_stats) members.append_source_stats(stats.delta);
   members.append_committed(stats.total);
   copy_until(line.size());
-  out += '\n';
-  return out;
+  text += '\n';
 }
 
 }  // namespace landfall

@@ -8,19 +8,22 @@
 namespace landfall {
 
 Reservation::Reservation(Reservation&& other) noexcept
-    : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : budget_(std::exchange(other.budget_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      lasting_(std::exchange(other.lasting_, false)) {}
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
   if (this == &other) return *this;
   release();
   budget_ = std::exchange(other.budget_, nullptr);
   bytes_ = std::exchange(other.bytes_, 0);
+  lasting_ = std::exchange(other.lasting_, false);
   return *this;
 }
 
 void Reservation::grow(std::uint64_t bytes) noexcept {
   if (!budget_) return;
-  budget_->grow(bytes);
+  budget_->grow(bytes, lasting_ ? bytes : 0);
   bytes_ += bytes;
 }
 
@@ -30,10 +33,17 @@ Reservation Reservation::another(std::uint64_t bytes) const noexcept {
   return Reservation(*budget_, bytes);
 }
 
+void Reservation::set_lasting(bool lasting) noexcept {
+  if (!budget_ || lasting_ == lasting) return;
+  lasting_ = lasting;
+  budget_->change_lasting(bytes_, lasting);
+}
+
 void Reservation::release() noexcept {
   auto* const budget = std::exchange(budget_, nullptr);
   auto const bytes = std::exchange(bytes_, 0);
-  if (bytes > 0) budget->give_back(bytes);
+  bool const lasting = std::exchange(lasting_, false);
+  if (bytes > 0) budget->give_back(bytes, lasting ? bytes : 0);
 }
 
 MemoryBudget::MemoryBudget(std::uint64_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
@@ -69,11 +79,6 @@ awaitable<Reservation> MemoryBudget::reserve(std::uint64_t bytes, std::function<
   }
 }
 
-bool MemoryBudget::fits(std::uint64_t bytes) const {
-  std::lock_guard const lock(mutex_);
-  return fits_on_lock(bytes);
-}
-
 bool MemoryBudget::is_waited_for() const {
   std::lock_guard const lock(mutex_);
   return !queue_.empty();
@@ -95,7 +100,7 @@ bool MemoryBudget::fits_on_lock(std::uint64_t bytes) const noexcept {
 }
 
 bool MemoryBudget::has_room_on_lock(std::uint64_t bytes) const noexcept {
-  if (reserved_bytes_ == 0) return true;  // alone, whatever its size
+  if (reserved_bytes_ == lasting_bytes_) return true;  // alone, whatever its size
   return reserved_bytes_ <= capacity_bytes_ && bytes <= capacity_bytes_ - reserved_bytes_;
 }
 
@@ -108,6 +113,10 @@ bool MemoryBudget::is_turn_on_lock(std::uint64_t ticket) const noexcept {
 // Served or cancelled: those behind look again.
 void MemoryBudget::leave_queue_on_lock(std::uint64_t ticket) noexcept {
   queue_.erase(ticket);
+  serve_first_on_lock();
+}
+
+void MemoryBudget::serve_first_on_lock() noexcept {
   if (!queue_.empty() && has_room_on_lock(queue_.begin()->second)) waiters_.wake_all();
 }
 
@@ -116,16 +125,27 @@ void MemoryBudget::take_on_lock(std::uint64_t bytes) noexcept {
   peak_bytes_ = std::max(peak_bytes_, reserved_bytes_);
 }
 
-void MemoryBudget::give_back(std::uint64_t bytes) noexcept {
+void MemoryBudget::give_back(std::uint64_t bytes, std::uint64_t lasting_bytes) noexcept {
   std::lock_guard const lock(mutex_);
   LANDFALL_ASSERT(bytes <= reserved_bytes_);
+  LANDFALL_ASSERT(lasting_bytes <= lasting_bytes_);
   reserved_bytes_ -= bytes;
-  if (!queue_.empty() && has_room_on_lock(queue_.begin()->second)) waiters_.wake_all();
+  lasting_bytes_ -= lasting_bytes;
+  serve_first_on_lock();
 }
 
-void MemoryBudget::grow(std::uint64_t bytes) noexcept {
+void MemoryBudget::grow(std::uint64_t bytes, std::uint64_t lasting_bytes) noexcept {
   std::lock_guard const lock(mutex_);
   take_on_lock(bytes);
+  lasting_bytes_ += lasting_bytes;
+}
+
+void MemoryBudget::change_lasting(std::uint64_t bytes, bool lasting) noexcept {
+  std::lock_guard const lock(mutex_);
+  LANDFALL_ASSERT(lasting || bytes <= lasting_bytes_);
+  lasting_bytes_ = lasting ? lasting_bytes_ + bytes : lasting_bytes_ - bytes;
+  LANDFALL_ASSERT(lasting_bytes_ <= reserved_bytes_);
+  serve_first_on_lock();
 }
 
 }  // namespace landfall

@@ -14,8 +14,8 @@ namespace {
 Error unreadable(std::string const& path, SpilledBatch const& batch, std::string_view what) {
   return system_error(
       "spill: {} is damaged at offset {} ({}): batch {} of stream {}, records {} to {}, cannot be read back: look for "
-      "a "
-      "fault of the disk, and start the sync again",
+      "a fault of the disk, and start the sync again; where they were acknowledged (resume), refresh the stream and "
+      "remove the folder",
       path, batch.place.offset, what, to_string(batch.id), to_string(batch.stream->descriptor), batch.first_number,
       batch.end_number());
 }

@@ -167,7 +167,7 @@ void SpillStore::Core::adopt(FoundSpill found) {
 
 // ---- write, acknowledge ----
 
-awaitable<SpilledBatch> SpillStore::Core::write(RecordBatch batch) {
+awaitable<SpilledBatch> SpillStore::Core::write(RecordBatch batch, WhenFull when_full) {
   LANDFALL_ASSERT(pool_ != nullptr);
   auto const entry = std::make_shared<Entry>();
   entry->records = std::move(batch);
@@ -180,7 +180,7 @@ awaitable<SpilledBatch> SpillStore::Core::write(RecordBatch batch) {
   entry->batch.record_count = entry->records.size();
   entry->batch.frame_records = entry->records.size();
   entry->batch.bytes = entry->records.bytes();
-  co_await commit(entry);
+  co_await commit(entry, when_full == WhenFull::wait ? full_deadline_from_now() : clock_.now());
   co_return entry->batch;
 }
 
@@ -193,12 +193,17 @@ awaitable<void> SpillStore::Core::acknowledge(std::vector<SpillAcknowledgement> 
     entry->acknowledged.emplace_back(acknowledgement.stream_index, acknowledgement.position);
   }
   entry->frame = control_frame(FrameKind::acknowledged, encode(entry->acknowledged));
-  co_await commit(entry);
+  co_await commit(entry, full_deadline_from_now());
 }
 
-awaitable<void> SpillStore::Core::commit(EntryPtr entry) {
+TimePoint SpillStore::Core::full_deadline_from_now() const {
+  TimePoint const now = clock_.now();
+  return settings_.full_deadline > TimePoint::max() - now ? TimePoint::max() : now + settings_.full_deadline;
+}
+
+awaitable<void> SpillStore::Core::commit(EntryPtr entry, TimePoint deadline) {
   try {
-    co_await commit_in_time(entry, clock_.now() + settings_.full_deadline);
+    co_await commit_in_time(entry, deadline);
   } catch (...) {
     abandon(entry);
     throw;
@@ -214,6 +219,8 @@ awaitable<void> SpillStore::Core::commit_in_time(EntryPtr entry, TimePoint deadl
     if (entry->step == Step::written) co_return;
     if (entry->step == Step::failed) std::rethrow_exception(entry->failure);
     LANDFALL_ASSERT(entry->step == Step::disk_full);
+    bool const made_some = co_await make_room(entry);
+    if (made_some) continue;
     if (clock_.now() >= deadline) throw full_error(*entry, "none was made in time");
     co_await await_room(entry, std::min(deadline, clock_.now() + settings_.full_retry_pause));
   }
@@ -237,9 +244,22 @@ awaitable<void> SpillStore::Core::enqueue(EntryPtr entry, TimePoint deadline) {
             entry->quota_bytes(), settings_.max_disk_bytes);
       }
     }
+    bool const made_some = co_await make_room(entry);
+    if (made_some) continue;
     if (clock_.now() >= deadline) throw full_error(*entry, "none was made in time");
     co_await await_room(entry, deadline);
   }
+}
+
+// Removes what can be, also where that costs a new segment. False when there is nothing, or somebody else is at it.
+awaitable<bool> SpillStore::Core::make_room(EntryPtr entry) {
+  {
+    std::lock_guard const lock(mutex_);
+    want_room_on_lock(*entry, true);
+    if (worker_busy_ || !has_work_on_lock()) co_return false;
+  }
+  co_await lead();
+  co_return true;
 }
 
 // Returns when room has come, or at `until`: then it may be tried again.
@@ -399,7 +419,13 @@ bool SpillStore::Core::take_role_for_work_on_lock() {
 
 // close() waits until the role is free again.
 void SpillStore::Core::submit_work() {
-  pool_->submit([core = shared_from_this()] { core->work(Group()); });
+  try {
+    pool_->submit([core = shared_from_this()] { core->work(Group()); });
+  } catch (...) {  // no memory for it: the next one who writes or releases does the work
+    std::lock_guard const lock(mutex_);
+    worker_busy_ = false;
+    waiters_.wake_all();
+  }
 }
 
 void SpillStore::Core::release_on_lock(SpilledBatch const& batch) {
@@ -411,6 +437,11 @@ void SpillStore::Core::release_on_lock(SpilledBatch const& batch) {
   if (!settings_.resume) return;
   ++segment.unmarked_count;
   released_.push_back(batch.place);
+}
+
+std::uint64_t SpillStore::Core::acknowledged_records() const {
+  std::lock_guard const lock(mutex_);
+  return acknowledged_records_on_lock();
 }
 
 std::uint64_t SpillStore::Core::disk_bytes() const {
@@ -476,11 +507,14 @@ bool SpillStore::Core::can_empty_segment_in_use_on_lock() const {
   return segment.live_count == 0 && segment.batch_count > 0;
 }
 
-bool SpillStore::Core::keeps_acknowledged_batches_on_lock() const {
-  return settings_.resume && std::any_of(live_.begin(), live_.end(), [this](auto const& element) {
-           SpilledBatch const& batch = element.second;
-           return batch.first_number < positions_[batch.stream_index];
-         });
+std::uint64_t SpillStore::Core::acknowledged_records_on_lock() const {
+  if (!settings_.resume) return 0;
+  std::uint64_t count = 0;
+  for (auto const& [place, batch] : live_) {
+    auto const position = positions_[batch.stream_index];
+    if (batch.first_number < position) count += std::min(batch.end_number(), position) - batch.first_number;
+  }
+  return count;
 }
 
 Error SpillStore::Core::full_error(Entry const& entry, std::string_view why) const {
@@ -752,7 +786,7 @@ void SpillStore::Core::blocking_close() {
   {
     std::lock_guard const lock(mutex_);
     LANDFALL_ASSERT(queue_.empty());
-    keeps = keeps_acknowledged_batches_on_lock();
+    keeps = acknowledged_records_on_lock() > 0;
     marks = !released_.empty();
   }
   if (!folder_) return;

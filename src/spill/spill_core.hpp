@@ -34,13 +34,14 @@ class SpillStore::Core : public std::enable_shared_from_this<SpillStore::Core> {
   Core(SpillSettings settings, std::shared_ptr<SpillStorage> storage, Clock& clock, DestinationCatalog catalog);
 
   awaitable<void> open();
-  awaitable<SpilledBatch> write(RecordBatch batch);
+  awaitable<SpilledBatch> write(RecordBatch batch, WhenFull when_full);
   awaitable<RecordBatch> read(SpilledBatch batch, Reservation memory);
   void release(SpilledBatch const& batch);
   awaitable<void> acknowledge(std::vector<SpillAcknowledgement> acknowledgements);
   awaitable<void> close();
 
   SpillRecovery const& recovered() const noexcept { return recovered_; }
+  std::uint64_t acknowledged_records() const;
   std::uint64_t disk_bytes() const;
 
  private:
@@ -83,9 +84,11 @@ class SpillStore::Core : public std::enable_shared_from_this<SpillStore::Core> {
   void adopt(FoundSpill found);
 
   // Waiting.
-  awaitable<void> commit(EntryPtr entry);
+  awaitable<void> commit(EntryPtr entry, TimePoint deadline);
+  TimePoint full_deadline_from_now() const;
   awaitable<void> commit_in_time(EntryPtr entry, TimePoint deadline);
   awaitable<void> enqueue(EntryPtr entry, TimePoint deadline);
+  awaitable<bool> make_room(EntryPtr entry);
   awaitable<void> await_room(EntryPtr entry, TimePoint until);
   awaitable<void> await_outcome(EntryPtr entry);
   awaitable<void> lead();
@@ -103,7 +106,7 @@ class SpillStore::Core : public std::enable_shared_from_this<SpillStore::Core> {
   bool is_removable_on_lock(std::uint64_t number, Segment const& segment) const;
   bool needs_marks_on_lock() const;
   bool can_empty_segment_in_use_on_lock() const;
-  bool keeps_acknowledged_batches_on_lock() const;
+  std::uint64_t acknowledged_records_on_lock() const;
   Snapshot snapshot_on_lock() const;
   Error full_error(Entry const& entry, std::string_view why) const;
 

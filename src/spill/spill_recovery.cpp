@@ -1,9 +1,11 @@
 #include "spill/spill_recovery.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <landfall/runtime/assert.hpp>
 
@@ -120,17 +122,38 @@ Snapshot blocking_read_segment(SpillStorage& storage, std::string const& folder,
   return std::move(*state);
 }
 
+/// Nothing is reserved or read for what cannot be true.
+bool fits_into(SpilledBatch const& batch, std::uint64_t file_bytes) {
+  if (batch.record_count == 0 || batch.record_count > batch.frame_records) return false;
+  if (batch.place.offset > file_bytes || batch.bytes > file_bytes) return false;
+  if (batch.frame_records > file_bytes / table_entry_bytes) return false;
+  return batch.frame_bytes() <= file_bytes - batch.place.offset;
+}
+
 // What lies in an older segment was synced long ago; its content is checked when it is loaded.
 void blocking_check_presence(SpillStorage& storage, std::string const& folder, Snapshot const& state) {
-  std::map<std::uint64_t, std::uint64_t> ends;
+  std::map<std::uint64_t, std::uint64_t> sizes;  // of segments
   for (auto const& [batch, nonce] : state.batches) {
-    auto& end = ends[batch.place.segment];
-    end = std::max(end, batch.place.offset + batch.frame_bytes());
+    auto const number = batch.place.segment;
+    auto const path = storage.path_of(folder, segment_name(number));
+    if (!sizes.contains(number)) {
+      auto const file = storage.blocking_open(folder, segment_name(number));
+      if (!file) throw damaged(path, "it is missing");
+      sizes[number] = file->blocking_size();
+    }
+    if (!fits_into(batch, sizes[number])) throw damaged(path, "it is too short");
   }
-  for (auto const& [number, end] : ends) {
-    auto const file = storage.blocking_open(folder, segment_name(number));
-    if (!file) throw damaged(storage.path_of(folder, segment_name(number)), "it is missing");
-    if (file->blocking_size() < end) throw damaged(storage.path_of(folder, segment_name(number)), "it is too short");
+}
+
+void check_numbers(Snapshot const& state, std::string const& path) {
+  std::vector<std::map<RecordNumber, RecordNumber>> records(state.streams.size());
+  for (auto const& [batch, nonce] : state.batches) {
+    auto& of_stream = records[batch.stream_index];
+    auto const next = of_stream.upper_bound(batch.first_number);
+    bool const meets_next = next != of_stream.end() && next->first < batch.end_number();
+    bool const meets_previous = next != of_stream.begin() && std::prev(next)->second > batch.first_number;
+    if (meets_next || meets_previous) throw damaged(path, "two batches hold the same records");
+    of_stream[batch.first_number] = batch.end_number();
   }
 }
 
@@ -152,7 +175,8 @@ void add_batch(FrameHeader const& header, SegmentHeader const& segment, Snapshot
 
 bool apply(FrameHeader const& header, std::string_view content, SegmentHeader const& segment, Snapshot& state) {
   if (header.kind == FrameKind::batch) {
-    if (header.stream_index >= state.streams.size()) return false;
+    bool const has_records = header.record_count > 0 && header.table_bytes == header.record_count * table_entry_bytes;
+    if (header.stream_index >= state.streams.size() || !has_records) return false;
     add_batch(header, segment, state);
     return true;
   }
@@ -198,6 +222,7 @@ std::optional<FoundSpill> blocking_recover(SpillStorage& storage, SpillFolder co
   found.state = blocking_read_segment(storage, folder.name(), found.last_number);
   cut_at_positions(found.state);
   blocking_check_presence(storage, folder.name(), found.state);
+  check_numbers(found.state, storage.path_of(folder.name(), segment_name(found.last_number)));
   return found;
 }
 

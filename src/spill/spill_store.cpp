@@ -13,7 +13,9 @@ SpillStore::~SpillStore() = default;
 
 awaitable<void> SpillStore::open() { return core_->open(); }
 SpillRecovery const& SpillStore::recovered() const noexcept { return core_->recovered(); }
-awaitable<SpilledBatch> SpillStore::write(RecordBatch batch) { return core_->write(std::move(batch)); }
+awaitable<SpilledBatch> SpillStore::write(RecordBatch batch, WhenFull when_full) {
+  return core_->write(std::move(batch), when_full);
+}
 awaitable<RecordBatch> SpillStore::read(SpilledBatch batch, Reservation memory) {
   return core_->read(std::move(batch), std::move(memory));
 }
@@ -22,6 +24,8 @@ awaitable<void> SpillStore::acknowledge(std::vector<SpillAcknowledgement> acknow
   return core_->acknowledge(std::move(acknowledgements));
 }
 awaitable<void> SpillStore::close() { return core_->close(); }
+std::uint64_t SpillStore::acknowledged_records() const { return core_->acknowledged_records(); }
+
 std::uint64_t SpillStore::disk_bytes() const { return core_->disk_bytes(); }
 
 }  // namespace landfall

@@ -2,13 +2,15 @@
 
 namespace landfall {
 
-SpilledRecords::~SpilledRecords() { release(); }
+SpilledRecords::~SpilledRecords() {
+  if (keep_ == SpillKeep::until_read) release();
+}
 
 awaitable<RecordBatch> SpilledRecords::read() {
   Reservation memory = co_await for_reading_.reserve(batch_.memory_bytes());
   RecordBatch records = co_await store_.read(batch_, std::move(memory));
   records.keep(std::move(kept_));
-  release();
+  if (keep_ == SpillKeep::until_read) release();
   co_return records;
 }
 

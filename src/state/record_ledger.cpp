@@ -13,6 +13,27 @@ constexpr std::size_t index_of(BatchState state) noexcept { return static_cast<s
 
 }  // namespace
 
+void RecordLedger::resume(RecordNumber end, std::vector<Interval> const& pending) {
+  LANDFALL_ASSERT(records_read_ == 0);
+  add_read(end);
+  RecordNumber complete_until = 0;
+  std::vector<Interval> in_order = pending;
+  std::sort(in_order.begin(), in_order.end(), [](Interval a, Interval b) { return a.begin < b.begin; });
+  in_order.push_back(Interval{end, end});
+  for (Interval const kept : in_order) {
+    LANDFALL_ASSERT(kept.begin >= complete_until && kept.end <= end);
+    promote(Interval{complete_until, kept.begin}, BatchState::complete);
+    keep(kept);
+    complete_until = kept.end;
+  }
+  complete_before_ = reached_[index_of(BatchState::complete)].count();
+}
+
+void RecordLedger::keep(Interval records) {
+  check_was_read(records);
+  safe_.add(records);
+}
+
 void RecordLedger::add_read(RecordNumber end) { records_read_ = std::max(records_read_, end); }
 
 void RecordLedger::report(Interval records, BatchState state, std::optional<std::string> const& group) {
@@ -42,27 +63,28 @@ std::uint64_t RecordLedger::rejected_count_before(RecordNumber end) const {
   return count;
 }
 
-std::uint64_t RecordLedger::count(BatchState state) const { return reached_[index_of(state)].count(); }
+std::uint64_t RecordLedger::count(BatchState state) const {
+  return reached_[index_of(state)].count() - complete_before_;
+}
 
 bool RecordLedger::is_loaded(RecordNumber number) const {
   Interval const one{number, number + 1};
   return reached_[index_of(BatchState::persisted)].contains_all(one) && !rejected_.contains_all(one);
 }
 
-bool RecordLedger::persisted_until(RecordNumber end) const {
-  return reached_[index_of(BatchState::persisted)].contains_all(Interval{0, end});
+bool RecordLedger::persisted_until(RecordNumber end) const { return safe_.contains_all(Interval{0, end}); }
+
+bool RecordLedger::is_complete(Interval records) const {
+  return reached_[index_of(BatchState::complete)].contains_all(records);
 }
 
-bool RecordLedger::all_complete() const {
-  return reached_[index_of(BatchState::complete)].contains_all(Interval{0, records_read_});
-}
+bool RecordLedger::all_complete() const { return is_complete(Interval{0, records_read_}); }
 
-Interval RecordLedger::first_incomplete() const { return first_missing(BatchState::complete); }
+Interval RecordLedger::first_incomplete() const { return first_missing(reached_[index_of(BatchState::complete)]); }
 
-Interval RecordLedger::first_not_persisted() const { return first_missing(BatchState::persisted); }
+Interval RecordLedger::first_not_persisted() const { return first_missing(safe_); }
 
-Interval RecordLedger::first_missing(BatchState state) const {
-  IntervalSet const& reached = reached_[index_of(state)];
+Interval RecordLedger::first_missing(IntervalSet const& reached) const {
   RecordNumber const begin = reached.first_gap();
   auto const next = reached.intervals().upper_bound(begin);
   RecordNumber const end = next == reached.intervals().end() ? records_read_ : next->first;
@@ -79,13 +101,14 @@ void RecordLedger::check_was_read(Interval records) const {
 
 void RecordLedger::promote(Interval records, BatchState state) {
   for (std::size_t reached = 0; reached <= index_of(state); ++reached) reached_[reached].add(records);
+  if (state >= BatchState::persisted) safe_.add(records);
 
   LANDFALL_ASSERT(reached_[index_of(state)].contains_all(records));
   LANDFALL_ASSERT(records.size() == 0 || records.end <= records_read_);
-  LANDFALL_ASSERT(count(BatchState::processed) <= records_read_);
+  LANDFALL_ASSERT(reached_[index_of(BatchState::processed)].count() <= records_read_);
   LANDFALL_ASSERT(std::is_sorted(reached_.rbegin(), reached_.rend(),
                                  [](IntervalSet const& a, IntervalSet const& b) { return a.count() < b.count(); }));
-  LANDFALL_ASSERT(rejected_.count() <= count(BatchState::complete));
+  LANDFALL_ASSERT(rejected_.count() <= reached_[index_of(BatchState::complete)].count());
 }
 
 }  // namespace landfall

@@ -10,13 +10,6 @@ namespace landfall {
 
 namespace {
 
-/// Without a generation that a later attempt can go on with, each attempt starts anew: what was loaded counts only once
-/// it has replaced the old data.
-bool is_thrown_away_on_failure(DestinationStream const& stream) {
-  bool const next_attempt_goes_on = stream.minimum_generation_id.value_or(0) > 0;
-  return stream.replaces_old_data() && !next_attempt_goes_on;
-}
-
 StreamEnd end_without_status(DestinationStream const& stream, EndOfStream const& end) {
   if (stream.has_generations()) return StreamEnd::incomplete;
   if (!end.input_complete) return StreamEnd::incomplete;
@@ -39,8 +32,29 @@ StreamEnd stream_end(DestinationStream const& stream, EndOfStream const& end) {
   return StreamEnd::incomplete;
 }
 
-StreamManager::StreamManager(std::shared_ptr<DestinationStream const> stream) : stream_(std::move(stream)) {
+StreamManager::StreamManager(std::shared_ptr<DestinationStream const> stream, ChangedStreams* changes,
+                             std::size_t place)
+    : stream_(std::move(stream)), changes_(changes), place_(place) {
   LANDFALL_ASSERT(stream_ != nullptr);
+}
+
+void StreamManager::resume(RecordNumber first_number, std::vector<Interval> const& pending) {
+  first_number_ = first_number;
+  ledger_.resume(first_number, pending);
+}
+
+void StreamManager::keep_records(Interval records) {
+  note_change();
+  try {
+    ledger_.keep(records);
+  } catch (Error& error) {
+    error.add_context(fmt::format("stream {}", to_string(stream_->descriptor)));
+    throw;
+  }
+}
+
+void StreamManager::note_change() {
+  if (changes_ != nullptr) changes_->note(place_);
 }
 
 void StreamManager::add_read(RecordNumber end, std::uint64_t bytes) {
@@ -64,6 +78,7 @@ void StreamManager::mark_end_of_stream(EndOfStream end) {
 
 void StreamManager::update_batch_state(BatchEnvelope const& envelope) {
   LANDFALL_ASSERT(envelope.stream == stream_->descriptor);
+  note_change();
   try {
     ledger_.report(envelope.records, envelope.batch.state(), envelope.batch.group());
   } catch (Error& error) {
@@ -73,6 +88,7 @@ void StreamManager::update_batch_state(BatchEnvelope const& envelope) {
 }
 
 void StreamManager::reject_records(std::vector<RecordNumber> const& numbers) {
+  note_change();
   for (RecordNumber const number : numbers) {
     if (ledger_.is_loaded(number)) {
       throw system_error("record {} of stream {} was rejected after it was reported as persisted", number,
@@ -94,14 +110,24 @@ bool StreamManager::is_batch_processing_complete() const {
 }
 
 bool StreamManager::is_safe_until(RecordNumber end) const {
-  bool const closed_well = result_ && result_->succeeded();
-  if (is_thrown_away_on_failure(*stream_) && !closed_well) return false;
+  if (waits_for_its_close()) return false;
   if (safe_until_failure_ && end > *safe_until_failure_) return false;
   return ledger_.persisted_until(end);
 }
 
+bool StreamManager::is_lost_until(RecordNumber end) const {
+  bool const is_behind_failure = safe_until_failure_ && end > *safe_until_failure_;
+  return is_behind_failure || (result_ && waits_for_its_close());
+}
+
+bool StreamManager::waits_for_its_close() const {
+  bool const closed_well = result_ && result_->succeeded();
+  return stream_->starts_anew() && !closed_well;
+}
+
 void StreamManager::mark_failing() {
   if (safe_until_failure_) return;
+  note_change();
   safe_until_failure_ = ledger_.first_not_persisted().begin;
   LANDFALL_ASSERT(ledger_.persisted_until(*safe_until_failure_));
 }
@@ -114,6 +140,7 @@ bool StreamManager::mark_succeeded(StreamOutcome outcome) {
   if (!end_of_stream_) {
     throw system_error("stream {} was closed before its end was known", to_string(stream_->descriptor));
   }
+  note_change();
   result_ = std::move(outcome);
   return true;
 }
@@ -121,7 +148,8 @@ bool StreamManager::mark_succeeded(StreamOutcome outcome) {
 bool StreamManager::mark_failed(Error error) {
   if (result_) return false;
   mark_failing();
-  result_.emplace(StreamEnd::failed, ledger_.records_read(), std::move(error));
+  note_change();
+  result_.emplace(StreamEnd::failed, ledger_.records_of_this_sync(), std::move(error));
   return true;
 }
 

@@ -17,7 +17,7 @@ bool says_the_same(Error const& a, Error const& b) {
 
 StreamOutcome outcome_of(StreamManager const& stream) {
   if (stream.result()) return *stream.result();
-  return StreamOutcome(StreamEnd::failed, stream.ledger().records_read(),
+  return StreamOutcome(StreamEnd::failed, stream.ledger().records_of_this_sync(),
                        system_error("stream {} was not closed", to_string(stream.stream().descriptor)));
 }
 
@@ -28,8 +28,13 @@ Error error_of(StreamDescriptor const& stream, StreamOutcome const& outcome) {
 
 }  // namespace
 
-SyncManager::SyncManager(DestinationCatalog catalog) : catalog_(std::move(catalog)) {
-  for (auto const& stream : catalog_.streams()) streams_.emplace(stream->descriptor, StreamManager(stream));
+SyncManager::SyncManager(DestinationCatalog catalog)
+    : catalog_(std::move(catalog)), changed_streams_(std::make_unique<ChangedStreams>(catalog_.streams().size())) {
+  for (auto const& stream : catalog_.streams()) {
+    StreamManager manager(stream, changed_streams_.get(), in_catalog_order_.size());
+    auto const [entry, added] = streams_.emplace(stream->descriptor, std::move(manager));
+    in_catalog_order_.push_back(&entry->second);
+  }
   LANDFALL_ASSERT(streams_.size() == catalog_.streams().size());
 }
 
@@ -54,8 +59,9 @@ std::shared_ptr<StreamLoader> SyncManager::loader(StreamDescriptor const& stream
   return found == loaders_.end() ? nullptr : found->second;
 }
 
-bool SyncManager::all_streams_ended() const {
-  return std::none_of(streams_.begin(), streams_.end(), [](auto const& entry) { return entry.second.is_active(); });
+bool SyncManager::all_streams_ended() {
+  while (first_active_ < in_catalog_order_.size() && !in_catalog_order_[first_active_]->is_active()) ++first_active_;
+  return first_active_ == in_catalog_order_.size();
 }
 
 bool SyncManager::all_streams_complete() const {

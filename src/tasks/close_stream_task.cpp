@@ -13,23 +13,25 @@ awaitable<void> CloseStreamTask::execute() {
 namespace {
 
 /// Why a stream which was loaded to its end is not complete all the same.
-std::optional<Error> incomplete_cause(DestinationStream const& stream, EndOfStream const& end) {
+std::optional<Error> incomplete_cause(StreamManager const& manager, EndOfStream const& end) {
+  DestinationStream const& stream = manager.stream();
+  std::uint64_t const count = manager.ledger().records_of_this_sync();
   if (stream_end(stream, end) == StreamEnd::complete) return std::nullopt;
   auto const name = to_string(stream.descriptor);
   if (!end.input_complete) {
     return transient_error(
         "stream {} is incomplete: reading was broken off after {} records; they are loaded, old data is kept", name,
-        end.record_count);
+        count);
   }
   if (end.status == StreamStatus::incomplete) {
     return transient_error(
         "stream {} is incomplete: the source reported INCOMPLETE; {} records are loaded, old data is kept", name,
-        end.record_count);
+        count);
   }
   if (stream.has_generations()) {
     return transient_error(
         "stream {} is incomplete: the input ended without its COMPLETE status; {} records are loaded, old data is kept",
-        name, end.record_count);
+        name, count);
   }
   return transient_error(
       "stream {} is incomplete: no STATE came after its last record, so the source may have stopped early; old data is "
@@ -42,7 +44,8 @@ std::optional<Error> incomplete_cause(DestinationStream const& stream, EndOfStre
 std::unique_ptr<Task> LoaderCloseStreamTaskFactory::make(TaskLauncher& launcher, StreamDescriptor const& stream) {
   StreamManager const& manager = launcher.sync().stream_manager(stream);
   EndOfStream const end = manager.end_of_stream().value();
-  StreamOutcome outcome(stream_end(manager.stream(), end), end.record_count, incomplete_cause(manager.stream(), end));
+  StreamOutcome outcome(stream_end(manager.stream(), end), manager.ledger().records_of_this_sync(),
+                        incomplete_cause(manager, end));
   return std::make_unique<CloseStreamTask>(launcher, phases_, launcher.sync().loader(stream), stream,
                                            std::move(outcome));
 }

@@ -21,7 +21,7 @@ awaitable<void> FailStreamTask::execute() {
 std::unique_ptr<Task> LoaderFailStreamTaskFactory::make(TaskLauncher& launcher, StreamDescriptor const& stream,
                                                         Error error, bool run_loader_close) {
   StreamManager const& manager = launcher.sync().stream_manager(stream);
-  StreamOutcome outcome(StreamEnd::failed, manager.ledger().records_read(), std::move(error));
+  StreamOutcome outcome(StreamEnd::failed, manager.ledger().records_of_this_sync(), std::move(error));
   auto loader = run_loader_close ? launcher.sync().loader(stream) : nullptr;
   return std::make_unique<FailStreamTask>(launcher, phases_, std::move(loader), stream, std::move(outcome));
 }

@@ -10,14 +10,22 @@
 
 namespace landfall {
 
+namespace {
+
+/// Of the memory budget, what the router may keep as room: so little that any usual block fits beside it.
+std::uint64_t room_of_router(MemoryBudget const& budget) { return budget.capacity_bytes() / 8; }
+
+}  // namespace
+
 InputConsumerTask::InputConsumerTask(TaskLauncher& launcher, LineReader reader, Router router, StreamQueues& queues,
                                      MemoryBudget const& budget)
     : launcher_(launcher), reader_(std::move(reader)), router_(std::move(router)), queues_(queues), budget_(budget) {
-  reader_.on_pressure([this] { free_memory(); });
+  reader_.on_pressure([this](std::uint64_t wanted_bytes) { free_memory(wanted_bytes); });
 }
 
-void InputConsumerTask::free_memory() {
-  router_.give_back_room();
+void InputConsumerTask::free_memory(std::uint64_t wanted_bytes) {
+  // A usual block fits beside it. A long line may need all of the memory.
+  if (wanted_bytes > budget_.capacity_bytes() / 2) router_.give_back_room();
   queues_.free_memory(budget_);
 }
 
@@ -68,7 +76,8 @@ awaitable<std::optional<InputLines>> InputConsumerTask::next_lines() {
 
 std::unique_ptr<Task> SourceInputConsumerTaskFactory::make(TaskLauncher& launcher) {
   LineReader reader(source_, budget_, options_.block_bytes, options_.longest_line_bytes);
-  Router router(queues_, checkpoints_, clock_, options_.validation, progress_);
+  reader.on_large_record(options_.on_large_record);
+  Router router(queues_, checkpoints_, clock_, options_.validation, progress_, room_of_router(budget_));
   return std::make_unique<InputConsumerTask>(launcher, std::move(reader), std::move(router), queues_, budget_);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <landfall/launcher/task.hpp>
 #include <landfall/launcher/task_factories.hpp>
 #include <landfall/launcher/task_launcher.hpp>
+#include <landfall/pipeline/large_record.hpp>
 #include <landfall/protocol/byte_source.hpp>
 #include <landfall/runtime/clock.hpp>
 #include <landfall/runtime/memory_budget.hpp>
@@ -38,7 +40,7 @@ class InputConsumerTask final : public Task {
  private:
   awaitable<void> read_to_end();
   awaitable<std::optional<InputLines>> next_lines();
-  void free_memory();
+  void free_memory(std::uint64_t wanted_bytes);
 
   TaskLauncher& launcher_;
   LineReader reader_;
@@ -53,6 +55,7 @@ struct ReaderOptions {
   std::uint64_t block_bytes = 1 << 20;
   std::uint64_t longest_line_bytes = 64 << 20;
   Validation validation = Validation::full;
+  std::function<void(LargeRecord const&)> on_large_record;  ///< may be null
 };
 
 /// Everything is borrowed and outlives the sync.
@@ -67,7 +70,7 @@ class SourceInputConsumerTaskFactory final : public InputConsumerTaskFactory {
         checkpoints_(checkpoints),
         budget_(budget),
         progress_(progress),
-        options_(options) {}
+        options_(std::move(options)) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher) override;
 
  private:

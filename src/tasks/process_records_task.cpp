@@ -10,6 +10,10 @@ namespace landfall {
 std::string ProcessRecordsTask::name() const { return "process records of stream " + to_string(stream_); }
 
 awaitable<void> ProcessRecordsTask::execute() {
+  if (may_be_applied_) {
+    bool const applied = co_await was_applied();
+    if (applied) co_return;
+  }
   std::vector<RecordBatch> to_offer;  // the next one last
   to_offer.push_back(std::move(records_));
   while (!to_offer.empty()) {
@@ -28,6 +32,18 @@ awaitable<void> ProcessRecordsTask::execute() {
   }
   // Nothing was wrong with any record: there were too many of them.
   if (refused_bytes_ != UINT64_MAX && !has_bad_records_) co_await launcher_.handle_batch_too_large(refused_bytes_);
+}
+
+// True: there is nothing left to do.
+awaitable<bool> ProcessRecordsTask::was_applied() {
+  PhaseRunner::Probe probe = [this] { return loader_->probe(id_); };
+  bool const applied = co_await phases_.was_applied(name(), std::move(probe));
+  if (!applied) co_return false;
+  Interval const numbers{records_.first_number(), records_.end_number()};
+  records_.clear();
+  BatchEnvelope envelope(stream_, id_, numbers, Batch::complete());
+  co_await launcher_.handle_new_batch(std::move(envelope));
+  co_return true;
 }
 
 awaitable<void> ProcessRecordsTask::attempt_ended(TimePoint started_at, TimePoint ended_at,
@@ -76,7 +92,9 @@ awaitable<std::vector<RecordBatch>> ProcessRecordsTask::offer(RecordBatch record
 
 std::unique_ptr<Task> LoaderProcessRecordsTaskFactory::make(TaskLauncher& launcher, RecordBatch records) {
   auto loader = launcher.sync().loader(records.stream().descriptor);
-  return std::make_unique<ProcessRecordsTask>(launcher, phases_, rejector_, std::move(loader), std::move(records));
+  bool const may_be_applied = records.id() < first_id_;
+  return std::make_unique<ProcessRecordsTask>(launcher, phases_, rejector_, std::move(loader), std::move(records),
+                                              may_be_applied);
 }
 
 }  // namespace landfall

@@ -19,15 +19,17 @@ namespace landfall {
 /// Source: base design 1.2 (G1), 216.
 class ProcessRecordsTask final : public Task, private AttemptWatch {
  public:
+  /// `may_be_applied`: an earlier process may have loaded them, so the loader is asked first.
   ProcessRecordsTask(TaskLauncher& launcher, PhaseRunner& phases, Rejector& rejector,
-                     std::shared_ptr<StreamLoader> loader, RecordBatch records)
+                     std::shared_ptr<StreamLoader> loader, RecordBatch records, bool may_be_applied)
       : launcher_(launcher),
         phases_(phases),
         rejector_(rejector),
         loader_(std::move(loader)),
         stream_(records.stream().descriptor),
         id_(records.id()),
-        records_(std::move(records)) {}
+        records_(std::move(records)),
+        may_be_applied_(may_be_applied) {}
   std::string name() const override;
   FailureLevel failure_level() const override { return FailureLevel::stream; }
   std::optional<StreamDescriptor> stream() const override { return stream_; }
@@ -38,6 +40,7 @@ class ProcessRecordsTask final : public Task, private AttemptWatch {
                                 bool timed_out) override;
   awaitable<void> wait_begins(Duration delay) override;
   awaitable<void> wait_ended() override;
+  awaitable<bool> was_applied();
   awaitable<std::vector<RecordBatch>> offer(RecordBatch records);
 
   TaskLauncher& launcher_;
@@ -47,19 +50,23 @@ class ProcessRecordsTask final : public Task, private AttemptWatch {
   StreamDescriptor stream_;
   BatchId id_;  // of the whole batch
   RecordBatch records_;
+  bool may_be_applied_;
   std::uint64_t offered_bytes_ = 0;           // in the call that runs
   std::uint64_t refused_bytes_ = UINT64_MAX;  // of the smallest batch that was refused without saying which records
   bool has_bad_records_ = false;
 };
 
+/// `first_id`: of the first batch of this sync; those before it come from an earlier process.
 class LoaderProcessRecordsTaskFactory final : public ProcessRecordsTaskFactory {
  public:
-  LoaderProcessRecordsTaskFactory(PhaseRunner& phases, Rejector& rejector) : phases_(phases), rejector_(rejector) {}
+  LoaderProcessRecordsTaskFactory(PhaseRunner& phases, Rejector& rejector, BatchId first_id = BatchId())
+      : phases_(phases), rejector_(rejector), first_id_(first_id) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher, RecordBatch records) override;
 
  private:
   PhaseRunner& phases_;
   Rejector& rejector_;
+  BatchId first_id_;
 };
 
 }  // namespace landfall

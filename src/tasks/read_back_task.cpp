@@ -4,8 +4,7 @@ namespace landfall {
 
 awaitable<void> ReadBackTask::execute() {
   RecordBatch records = co_await records_->read();
-  records_.reset();
-  co_await launcher_.handle_batch_read_back(std::move(records));
+  co_await launcher_.handle_batch_read_back(std::move(records), std::move(records_));
 }
 
 std::unique_ptr<Task> DiskReadBackTaskFactory::make(TaskLauncher& launcher, std::unique_ptr<SpilledRecords> records) {

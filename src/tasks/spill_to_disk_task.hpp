@@ -75,11 +75,17 @@ class SpillToDiskTask final : public Task {
 };
 
 /// `batch_bytes` (may be null, outlives the factory): how large the next batch may be, instead of `limits.bytes`.
+/// `first_id`: of the first batch.
 class QueueSpillToDiskTaskFactory final : public SpillToDiskTaskFactory {
  public:
   QueueSpillToDiskTaskFactory(StreamQueues& queues, BatchSpiller& spiller, Clock const& clock, BatchLimits limits,
-                              std::atomic<std::uint64_t> const* batch_bytes = nullptr)
-      : queues_(queues), spiller_(spiller), clock_(clock), limits_(limits), batch_bytes_(batch_bytes) {}
+                              std::atomic<std::uint64_t> const* batch_bytes = nullptr, std::uint64_t first_id = 1)
+      : queues_(queues),
+        spiller_(spiller),
+        clock_(clock),
+        limits_(limits),
+        batch_bytes_(batch_bytes),
+        next_id_(first_id) {}
   std::unique_ptr<Task> make(TaskLauncher& launcher, StreamDescriptor const& stream) override;
 
  private:
@@ -88,7 +94,7 @@ class QueueSpillToDiskTaskFactory final : public SpillToDiskTaskFactory {
   Clock const& clock_;
   BatchLimits limits_;
   std::atomic<std::uint64_t> const* batch_bytes_;
-  std::atomic<std::uint64_t> next_id_ = 1;  // one sequence for the sync
+  std::atomic<std::uint64_t> next_id_;  // one sequence for the sync
 };
 
 }  // namespace landfall

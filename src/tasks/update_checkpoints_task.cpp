@@ -34,17 +34,27 @@ awaitable<void> UpdateCheckpointsTask::add(std::vector<Checkpoint> received) {
 
 awaitable<void> UpdateCheckpointsTask::print_ready() {
   for (;;) {
-    std::vector<std::string> const lines = co_await launcher_.on_strand([this] { return checkpoints_.ready_lines(); });
+    std::string lines = co_await launcher_.on_strand([this] { return checkpoints_.ready_lines(); });
     if (lines.empty()) co_return;
-    std::string text;
-    for (std::string const& line : lines) text += line;
-    co_await scope_.run_within("writing STATEs", sink_.write(std::move(text)), deadline_, patience_);
+    if (acknowledged_in_) co_await acknowledge();
+    co_await scope_.run_within("writing STATEs", sink_.write(std::move(lines)), deadline_, patience_);
     co_await launcher_.on_strand([this] { checkpoints_.mark_emitted(); });
   }
 }
 
+// Before the source hears that it need not send these records again, a restart must know that it has to load them.
+awaitable<void> UpdateCheckpointsTask::acknowledge() {
+  auto const until = co_await launcher_.on_strand([this] { return checkpoints_.handed_out_until(); });
+  std::vector<SpillAcknowledgement> acknowledgements;
+  for (auto const& [stream, position] : until) acknowledgements.emplace_back(stream, position);
+  if (acknowledgements.empty()) co_return;
+  awaitable<void> write = acknowledged_in_->acknowledge(std::move(acknowledgements));
+  co_await scope_.run_within("writing to disk what is acknowledged", std::move(write), deadline_, patience_);
+}
+
 std::unique_ptr<Task> CheckpointPrinterTaskFactory::make(TaskLauncher& launcher) {
-  return std::make_unique<UpdateCheckpointsTask>(launcher, queue_, checkpoints_, sink_, scope_, deadline_, patience_);
+  return std::make_unique<UpdateCheckpointsTask>(launcher, queue_, checkpoints_, sink_, acknowledged_in_, scope_,
+                                                 deadline_, patience_);
 }
 
 }  // namespace landfall

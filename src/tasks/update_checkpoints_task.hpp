@@ -10,6 +10,7 @@
 #include <landfall/protocol/message_sink.hpp>
 #include <landfall/runtime/clock.hpp>
 #include <landfall/runtime/task_scope.hpp>
+#include <landfall/spill/spill_store.hpp>
 #include <landfall/state/checkpoint_manager.hpp>
 
 namespace landfall {
@@ -23,13 +24,16 @@ namespace landfall {
 /// Source: base design 1.10, behaviours 87-108.
 class UpdateCheckpointsTask final : public Task {
  public:
-  /// `deadline`: for one write; a reader that takes nothing for so long is gone. `patience`: see TaskScope::run_within.
+  /// `acknowledged_in`: told before a STATE is printed how far that reaches; null without resume. `deadline`: for one
+  /// write; a reader that takes nothing for so long is gone. `patience`: see TaskScope::run_within.
   UpdateCheckpointsTask(TaskLauncher& launcher, CheckpointQueue& queue, CheckpointManager& checkpoints,
-                        MessageSink& sink, TaskScope& scope, Duration deadline, Duration patience)
+                        MessageSink& sink, SpillStore* acknowledged_in, TaskScope& scope, Duration deadline,
+                        Duration patience)
       : launcher_(launcher),
         queue_(queue),
         checkpoints_(checkpoints),
         sink_(sink),
+        acknowledged_in_(acknowledged_in),
         scope_(scope),
         deadline_(deadline),
         patience_(patience) {}
@@ -39,11 +43,13 @@ class UpdateCheckpointsTask final : public Task {
  private:
   awaitable<void> add(std::vector<Checkpoint> received);
   awaitable<void> print_ready();
+  awaitable<void> acknowledge();
 
   TaskLauncher& launcher_;
   CheckpointQueue& queue_;
   CheckpointManager& checkpoints_;  // on the control strand only
   MessageSink& sink_;
+  SpillStore* acknowledged_in_;
   TaskScope& scope_;
   Duration deadline_;
   Duration patience_;
@@ -53,10 +59,11 @@ class UpdateCheckpointsTask final : public Task {
 class CheckpointPrinterTaskFactory final : public UpdateCheckpointsTaskFactory {
  public:
   CheckpointPrinterTaskFactory(CheckpointQueue& queue, CheckpointManager& checkpoints, MessageSink& sink,
-                               TaskScope& scope, Duration deadline, Duration patience)
+                               SpillStore* acknowledged_in, TaskScope& scope, Duration deadline, Duration patience)
       : queue_(queue),
         checkpoints_(checkpoints),
         sink_(sink),
+        acknowledged_in_(acknowledged_in),
         scope_(scope),
         deadline_(deadline),
         patience_(patience) {}
@@ -66,6 +73,7 @@ class CheckpointPrinterTaskFactory final : public UpdateCheckpointsTaskFactory {
   CheckpointQueue& queue_;
   CheckpointManager& checkpoints_;
   MessageSink& sink_;
+  SpillStore* acknowledged_in_;
   TaskScope& scope_;
   Duration deadline_;
   Duration patience_;

@@ -61,6 +61,26 @@ FaultInjector::FaultInjector(Clock& clock, Scenario const& scenario, std::vector
   for (auto& of_stream : calls_) of_stream.fill(0);
 }
 
+void FaultInjector::go_on_behind(std::vector<RecordNumber> first_numbers,
+                                 std::vector<std::vector<InputStep>> const& before) {
+  for (std::size_t stream = 0; stream < records_.size(); ++stream) {
+    std::vector<InputStep const*> all(first_numbers[stream], nullptr);
+    for (std::size_t number = 0; number < all.size() && number < before[stream].size(); ++number) {
+      all[number] = &before[stream][number];
+    }
+    all.insert(all.end(), records_[stream].begin(), records_[stream].end());
+    records_[stream] = std::move(all);
+  }
+}
+
+std::vector<std::vector<std::uint64_t>> FaultInjector::rows() const {
+  std::vector<std::vector<std::uint64_t>> rows(records_.size());
+  for (std::size_t stream = 0; stream < records_.size(); ++stream) {
+    for (InputStep const* const record : records_[stream]) rows[stream].push_back(record ? record->number : 0);
+  }
+  return rows;
+}
+
 void FaultInjector::crash() {
   if (crashed_) return;
   trace_.add(EventKind::crash, clock_.now());
@@ -100,7 +120,7 @@ void FaultInjector::note_records(TraceEvent& event, RecordBatch const& records, 
   for (Record const record : records) {
     event.records.push_back(record.number());
     expected_.clear();
-    if (record.number() < sent.size()) append_data(expected_, *sent[record.number()]);
+    if (record.number() < sent.size() && sent[record.number()]) append_data(expected_, *sent[record.number()]);
     if (record.data() != expected_) event.data_is_wrong = true;
   }
 }
@@ -108,7 +128,8 @@ void FaultInjector::note_records(TraceEvent& event, RecordBatch const& records, 
 std::vector<RejectedRecord> FaultInjector::poison_in(RecordBatch const& records, std::size_t stream) const {
   std::vector<RejectedRecord> rejected;
   auto const& poison = scenario_.streams[stream].poison;
-  if (poison.empty() || !with_faults_) return rejected;
+  bool const goes_on_rejecting = scenario_.resume && scenario_.has_reject_sink;
+  if (poison.empty() || !(with_faults_ || goes_on_rejecting)) return rejected;
   for (Record const record : records) {
     auto const row = records_[stream].at(record.number())->number;
     if (!std::binary_search(poison.begin(), poison.end(), row)) continue;

@@ -73,7 +73,9 @@ class MemoryDestination::Loader final : public StreamLoader {
   }
 
   awaitable<ProbeResult> probe(BatchId batch) override {
-    co_return durable_.contains(batch) ? ProbeResult::applied : ProbeResult::not_applied;
+    bool const known =
+        durable_.contains(batch) || (destination_.options_.probes_earlier && table_.batches.contains(batch));
+    co_return known ? ProbeResult::applied : ProbeResult::not_applied;
   }
 
   awaitable<void> close(StreamOutcome outcome) override {
@@ -105,6 +107,7 @@ class MemoryDestination::Loader final : public StreamLoader {
       staged.rows.erase(staged.rows.begin());
       staged.numbers.erase(staged.numbers.begin());
     }
+    if (remembers()) remember(id, staged);
     if (defect == Defect::answers_too_early) staged = std::exchange(late_, std::move(staged));
     store(std::move(staged));
   }
@@ -112,10 +115,24 @@ class MemoryDestination::Loader final : public StreamLoader {
  private:
   struct Staged {
     Staged() = default;
-    bool empty() const noexcept { return rows.empty(); }
+    bool empty() const noexcept { return numbers.empty(); }
     std::vector<RecordNumber> numbers;
     std::vector<MemoryRow> rows;
   };
+
+  bool remembers() const noexcept { return destination_.options_.remembers_records; }
+
+  // Leaves the rows that are new.
+  void remember(BatchId id, Staged& staged) {
+    if (is_unplugged()) return;
+    table_.batches.insert(id);
+    std::vector<MemoryRow> rows;
+    for (std::size_t i = 0; i < staged.rows.size(); ++i) {
+      bool const is_new = table_.batch_records.emplace(id.value, staged.numbers[i]).second;
+      if (is_new) rows.push_back(staged.rows[i]);
+    }
+    staged.rows = std::move(rows);
+  }
 
   bool is_unplugged() const noexcept { return destination_.store_.unplugged_; }
   bool is_replaced() const noexcept { return rules_.generation && table_.replaced_by == rules_.generation; }
@@ -134,7 +151,7 @@ class MemoryDestination::Loader final : public StreamLoader {
   }
 
   void store(Staged staged) {
-    if (is_unplugged() || staged.empty()) return;
+    if (is_unplugged() || staged.numbers.empty()) return;
     bool const aside = rules_.deduplicates || (rules_.replaces && !is_replaced());
     auto& rows = aside ? table_.aside : table_.rows;
     rows.insert(rows.end(), staged.rows.begin(), staged.rows.end());

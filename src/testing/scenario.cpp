@@ -58,6 +58,7 @@ class Generator {
     if (limits_.with_crash && random_.percent(25)) scenario_.crash_at = some_event();
     hurry();
     load();
+    if (limits_.with_resume && random_.percent(25)) resume();
     return std::move(scenario_);
   }
 
@@ -124,6 +125,15 @@ class Generator {
     if (random_.percent(25)) scenario_.calls_at_once = random_.between(1, 3);
     if (random_.percent(40)) scenario_.spill = random_.percent(50) ? SpillPolicy::always : SpillPolicy::over_budget;
     if (limits_.own_loader && random_.percent(30)) scenario_.needs_order = false;
+  }
+
+  void resume() {
+    scenario_.spill = SpillPolicy::always;
+    scenario_.resume = true;
+    scenario_.disk_fate = random_.below(8);
+    if (!limits_.with_crash) return;
+    if (random_.percent(30)) scenario_.power_cut_at = random_.between(1, 60);
+    if (random_.percent(30)) scenario_.crash_again_at = some_event();
   }
 
   void input() {
@@ -456,6 +466,7 @@ std::string text_of_options(Scenario const& scenario) {
   if (scenario.latency > Duration::zero()) fmt::format_to(out, "; calls take up to {} ms", ms(scenario.latency));
   if (scenario.calls_at_once) fmt::format_to(out, "; {} calls at once", *scenario.calls_at_once);
   if (scenario.spill != SpillPolicy::never) fmt::format_to(out, "; spill {}", to_string(scenario.spill));
+  if (scenario.resume) fmt::format_to(out, " and resume, fate {} of the disk", scenario.disk_fate);
   if (!scenario.needs_order) text += "; in any order";
   if (scenario.load_steps) text += "; by load steps";
   text += "; the loader answers";
@@ -476,6 +487,8 @@ std::string to_string(Scenario const& scenario) {
   for (Fault const& fault : scenario.faults) text += fmt::format("fault: {}\n", to_string(fault));
   if (scenario.stop_at) text += fmt::format("a request to stop before event {}\n", *scenario.stop_at);
   if (scenario.crash_at) text += fmt::format("a crash before event {}\n", *scenario.crash_at);
+  if (scenario.power_cut_at) text += fmt::format("a power cut at step {} of the disk\n", *scenario.power_cut_at);
+  if (scenario.crash_again_at) text += fmt::format("a second crash before event {}\n", *scenario.crash_again_at);
   return text;
 }
 

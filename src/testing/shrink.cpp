@@ -45,6 +45,8 @@ class Shrinker {
   bool drop_events() {
     bool smaller = false;
     if (scenario_.stop_at) smaller |= attempt([](Scenario& s) { s.stop_at.reset(); });
+    if (scenario_.crash_again_at) smaller |= attempt([](Scenario& s) { s.crash_again_at.reset(); });
+    if (scenario_.power_cut_at) smaller |= attempt([](Scenario& s) { s.power_cut_at.reset(); });
     if (scenario_.crash_at) smaller |= attempt([](Scenario& s) { s.crash_at.reset(); });
     if (scenario_.cut_last_line) smaller |= attempt([](Scenario& s) { s.cut_last_line = false; });
     return smaller;
@@ -108,6 +110,8 @@ class Shrinker {
     reset(&Scenario::load_steps);
     reset(&Scenario::needs_order);
     reset(&Scenario::calls_at_once);
+    reset(&Scenario::disk_fate);
+    reset(&Scenario::resume);
     reset(&Scenario::spill);
     reset(&Scenario::answers);
     reset(&Scenario::latency);

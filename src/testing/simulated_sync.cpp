@@ -90,7 +90,7 @@ class ScenarioSource final : public ByteSource {
   bool end_read_ = false;
 };
 
-SyncOptions options_of(Scenario const& scenario, RejectSink* rejects) {
+SyncOptions options_of(Scenario const& scenario, RejectSink* rejects, std::shared_ptr<SimulatedDisk> disk) {
   SyncOptions options;
   options.batch.records = scenario.batch_records;
   options.batch.bytes = scenario.batch_bytes;
@@ -101,8 +101,14 @@ SyncOptions options_of(Scenario const& scenario, RejectSink* rejects) {
   if (scenario.calls_at_once) options.load_concurrency = LoadRange::fixed(*scenario.calls_at_once);
   options.memory_budget_bytes = scenario.memory_budget_bytes;
   options.spill.policy = scenario.spill;
+  options.spill.resume = scenario.resume;
+  if (scenario.resume) {
+    options.spill.policy = SpillPolicy::always;
+    options.spill.sync = SpillSync::group;
+  }
+  options.spill.segment_bytes = 4096;
   options.spill.directory = "/spill";
-  options.spill_storage = std::make_shared<SimulatedDisk>();
+  options.spill_storage = std::move(disk);
   options.block_bytes = scenario.block_bytes;
   options.heartbeat_interval = scenario.heartbeat;
   for (Phase const phase : all_phases) options.retry[phase] = scenario.retry;
@@ -126,7 +132,14 @@ class Process {
         rejects_(injector_),
         destination_(parts_.make_destination(injector_.trace(), simulation_), injector_) {
     injector_.set_gate(parts_.gate);
+    simulation_.set_wall_start(std::chrono::sys_days(std::chrono::year(2024) / 1 / 1) + std::chrono::days(parts_.day));
+    if (!parts_.disk) parts_.disk = std::make_shared<SimulatedDisk>();
+    parts_.disk->cut_power_after(parts_.power_cut_at.value_or(UINT64_MAX));
+    if (!scenario.resume) run_.first_numbers.assign(scenario.streams.size(), 0);
   }
+
+  /// Nothing of the sync is left, although it has no report.
+  bool has_thrown() const noexcept { return has_thrown_; }
 
   ObservedRun run() {
     start();
@@ -137,9 +150,10 @@ class Process {
     if (ended_) run_.parked = simulation_.run();
     run_.steps_read = source_.steps_read();
     run_.end_read = source_.end_read();
-    run_.longest_line = source_.longest_line();
+    run_.longest_line = std::max(source_.longest_line(), parts_.longest_line_before);
     run_.unordered_streams = injector_.unordered_streams();
     run_.crashed = injector_.crashed();
+    run_.rows = injector_.rows();
     run_.trace = std::move(injector_.trace());
     return std::move(run_);
   }
@@ -148,10 +162,11 @@ class Process {
   // On the bare executor: on a strand, everything in the sync would wait in that one's line.
   void start() {
     asio::co_spawn(simulation_.get_executor(),
-                   run_sync(destination_, source_, sink_, simulation_, make_catalog(scenario_),
-                            options_of(scenario_, &rejects_), stop_),
+                   run_sync(destination_, source_, sink_, simulation_, make_catalog(scenario_), options(), stop_),
                    [this](std::exception_ptr failure, SyncReport report) {
                      ended_ = true;
+                     has_thrown_ = failure != nullptr;
+                     if (failure && injector_.crashed()) return;  // the disk was gone when it was opened, or closed
                      if (failure) {
                        run_.stuck = fmt::format("the sync threw: {}", Error::from(failure).what());
                      } else {
@@ -160,8 +175,17 @@ class Process {
                    });
   }
 
+  SyncOptions options() {
+    SyncOptions options = options_of(scenario_, &rejects_, parts_.disk);
+    options.on_resume = [this](SpillRecovery const& recovery) {
+      run_.first_numbers = recovery.positions;
+      injector_.go_on_behind(recovery.positions, parts_.before);
+    };
+    return options;
+  }
+
   void step(TimePoint limit) {
-    if (parts_.with_faults) strike();
+    strike();
     if (parts_.on_idle && !simulation_.has_ready_work() && parts_.on_idle()) return;
     if (!simulation_.run_one()) {
       run_.stuck = "nothing can happen any more, and the sync has not ended";
@@ -174,13 +198,15 @@ class Process {
   }
 
   void strike() {
-    if (scenario_.stop_at == simulation_.events() && !run_.stopped) {
+    if (parts_.with_faults && scenario_.stop_at == simulation_.events() && !run_.stopped) {
       run_.stopped = true;
       if (!injector_.crashed()) injector_.trace().add(EventKind::stop, simulation_.now());
       stop_.request_stop(transient_error("stopped on purpose"));
     }
-    if (scenario_.crash_at == simulation_.events() && !injector_.crashed()) {
+    bool const crashes = parts_.crash_at == simulation_.events() || parts_.disk->power_is_cut();
+    if (crashes && !injector_.crashed()) {
       injector_.crash();
+      parts_.disk->cut_power_after(parts_.disk->steps());
       if (parts_.on_crash) parts_.on_crash();
     }
   }
@@ -196,6 +222,7 @@ class Process {
   StopHandle stop_;
   ObservedRun run_;
   bool ended_ = false;
+  bool has_thrown_ = false;
 };
 
 }  // namespace
@@ -204,7 +231,8 @@ ObservedRun run_process(Scenario const& scenario, RunParts parts) {
   auto process = std::make_unique<Process>(scenario, std::move(parts));
   ObservedRun run = process->run();
   // What has not ended cannot be taken apart: it stays, so that it can be reported.
-  bool const may_go = run.stuck.empty() && run.parked == 0 && run.report && run.report->unjoined_tasks.empty();
+  bool const is_over = process->has_thrown() || (run.report && run.report->unjoined_tasks.empty());
+  bool const may_go = run.stuck.empty() && run.parked == 0 && is_over;
   if (!may_go) static_cast<void>(process.release());
   return run;
 }

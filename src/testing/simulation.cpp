@@ -99,8 +99,7 @@ Simulation::~Simulation() {
 }
 
 std::chrono::system_clock::time_point Simulation::wall_now() const {
-  constexpr auto epoch = std::chrono::sys_days(std::chrono::year(2024) / 1 / 1);
-  return epoch + std::chrono::duration_cast<std::chrono::system_clock::duration>(now_.time_since_epoch());
+  return wall_start_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(now_.time_since_epoch());
 }
 
 awaitable<void> Simulation::sleep_until(TimePoint when) {

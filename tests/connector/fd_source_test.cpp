@@ -1,6 +1,7 @@
 #include "connector/fd_source.hpp"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +19,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -102,6 +105,34 @@ TEST_F(FdSourceTest, ReadsWhatIsThereAndThenTheEnd) {
   pipe_.close_write();
   EXPECT_EQ(read(source), "");
   EXPECT_EQ(read(source), "");
+}
+
+TEST_F(FdSourceTest, WhatIsThereAlreadyIsTakenWithoutAnotherThread) {
+  iovec nothing{nullptr, 0};
+  if (::preadv2(pipe_.read_end(), &nothing, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) GTEST_SKIP();
+  std::FILE* const file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  std::fputs("in the file", file);
+  std::rewind(file);
+  put("in the pipe");
+  struct Row {
+    int fd;
+    std::size_t room;
+    std::string expected;
+  };
+  Row const rows[] = {{pipe_.read_end(), 11, "in the pipe"}, {::fileno(file), 100, "in the file"}};
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.expected);
+    FdSource source(row.fd);
+    std::string bytes(row.room, '\0');
+    asio::io_context one_thread;
+    auto read = [](ByteSource& from, std::string& to) -> awaitable<void> { to.resize(co_await from.read(to)); };
+    asio::co_spawn(one_thread, read(source, bytes), asio::detached);
+    one_thread.poll();
+    EXPECT_EQ(bytes, row.expected);
+    one_thread.run();
+  }
+  std::fclose(file);
 }
 
 TEST_F(FdSourceTest, WaitsForInput) {

@@ -211,6 +211,22 @@ TEST(Spill, BatchesOfAStreamThatFailedLeaveTheDisk) {
   });
 }
 
+TEST(Spill, NothingIsWrittenForAStreamThatHasFailed) {
+  for_each_seed([](std::uint64_t seed) {
+    SpillingSync sync(seed, SpillPolicy::always);
+    sync.hook = [&](std::string call) -> awaitable<void> {
+      if (call == "process_records users") throw config_error("no");
+      co_return;
+    };
+    for (int n = 0; n < 3; ++n) sync.source.lines({record("users", n)});
+    sync.source.pause(seconds(30));
+    for (int n = 3; n < 40; ++n) sync.source.lines({record("users", n)});
+    SyncReport const report = sync.run();
+    EXPECT_FALSE(report.succeeded());
+    EXPECT_LE(report.totals.batches_spilled, 3U);  // of three records that came each for itself
+  });
+}
+
 // Whichever step of the disk fails, the stream that it was for fails alone, and its input does not fill the memory.
 TEST(Spill, ADiskThatFailsOnceFailsOneStreamAndHoldsNothingUp) {
   for (std::uint64_t step = 1; step <= 40; ++step) {

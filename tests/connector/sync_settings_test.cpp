@@ -58,6 +58,14 @@ TEST_F(SyncSettings, ComeFromTheConfiguration) {
   EXPECT_EQ(set.batch.checkpoint_wait, std::chrono::seconds(5));
 }
 
+TEST_F(SyncSettings, HowManyStreamsACatalogMayHave) {
+  EXPECT_EQ(options().max_streams, 10'000U);
+  EXPECT_EQ(options(R"({"landfall": {"max_streams": 7}})").max_streams, 7U);
+  EXPECT_EQ(refusal(R"({"landfall": {"max_streams": 0}})"), "landfall.max_streams must be from 1 to 1000000");
+  variables_ = {{"LANDFALL_MAX_STREAMS", "8"}};
+  EXPECT_EQ(options(R"({"landfall": {"max_streams": 7}})").max_streams, 8U);
+}
+
 TEST_F(SyncSettings, TheEnvironmentWins) {
   variables_ = {{"LANDFALL_MEMORY_BYTES", "16000000"}, {"LANDFALL_BATCH_SECONDS", "3"}, {"LANDFALL_BATCH_RECORDS", ""}};
   auto const set = options(R"({"landfall": {"memory_bytes": 8000000, "batch_records": 7}})");
@@ -152,6 +160,24 @@ TEST_F(SyncSettings, WhatIsNotGivenFollowsWhatIs) {
   EXPECT_EQ(setup(R"("longest_delay_ms": 5)").first_delay, std::chrono::milliseconds(5));
 }
 
+TEST_F(SyncSettings, ResumeBringsWhatItNeeds) {
+  auto const spill = [this](char const* configuration) { return options(configuration).spill; };
+  EXPECT_FALSE(spill("{}").resume);
+  auto const resumed = spill(R"({"landfall": {"spill": {"resume": true, "directory": "/spill"}}})");
+  EXPECT_TRUE(resumed.resume);
+  EXPECT_EQ(resumed.policy, SpillPolicy::always);
+  EXPECT_EQ(resumed.sync, SpillSync::group);
+  EXPECT_NO_THROW(resumed.check());
+  auto const contradicted =
+      spill(R"({"landfall": {"spill": {"resume": true, "directory": "/spill", "sync": "none"}}})");
+  EXPECT_EQ(contradicted.sync, SpillSync::none);
+  EXPECT_THROW(contradicted.check(), Error);
+  variables_ = {{"LANDFALL_SPILL_RESUME", "true"}};
+  EXPECT_EQ(spill("{}").policy, SpillPolicy::always);
+  variables_ = {{"LANDFALL_SPILL_RESUME", "1"}};
+  EXPECT_EQ(refusal(), R"(LANDFALL_SPILL_RESUME must be "true" or "false")");
+}
+
 TEST_F(SyncSettings, TheErrorNamesTheMemberAndWhatItMayBe) {
   struct Row {
     char const* name;
@@ -193,6 +219,8 @@ TEST_F(SyncSettings, TheErrorNamesTheMemberAndWhatItMayBe) {
         Row{"an attempt longer than all", R"({"landfall": {"retry": {"open": {"attempt_seconds": 9,
             "total_seconds": 8}}}})",
             "landfall.retry.open.attempt_seconds must not be more than landfall.retry.open.total_seconds"},
+        Row{"resume in a word that means nothing", R"({"landfall": {"spill": {"resume": "yes"}}})",
+            "configuration: landfall.spill.resume must be a boolean"},
         Row{"no patience", R"({"landfall": {"patience_seconds": 0}})",
             "landfall.patience_seconds must be from 1 to 86400"},
         Row{"no file name", R"({"landfall": {"reject_file": 5}})",

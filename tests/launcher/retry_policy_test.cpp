@@ -68,6 +68,7 @@ TEST(DelayBeforeNext, NothingIsTriedThatCouldNotStartBeforeTheTotalDeadline) {
   EXPECT_EQ(delay_before_next(policy, 1, 59s, 990ms, 0.0), 990ms);
   EXPECT_EQ(delay_before_next(policy, 1, 60s, std::nullopt, 0.0), std::nullopt);
   EXPECT_EQ(delay_before_next(policy, 1, 61s, std::nullopt, 0.0), std::nullopt);
+  EXPECT_EQ(delay_before_next(policy, 1, 0s, std::chrono::milliseconds::max(), 0.0), std::nullopt);
 }
 
 TEST(RetryPolicies, TheDefaultsMakeSense) { EXPECT_NO_THROW(RetryPolicies().check()); }

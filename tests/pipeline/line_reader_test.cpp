@@ -142,6 +142,38 @@ TEST_F(LineReaderTest, ALongLineGetsALargerBlockWhichIsPaidFor) {
   EXPECT_LE(budget.peak_bytes(), 5001U + Block::padding + sizeof(Block) + 3 * (64 + Block::padding + sizeof(Block)));
 }
 
+TEST_F(LineReaderTest, AfterTwoLongLinesTheNextOneGetsItsBlockAtOnce) {
+  struct Row {
+    char const* name;
+    std::vector<std::size_t> lengths;
+    std::size_t capacity;  // of the last line's block
+  };
+  Row const rows[] = {
+      {"the first", {1000}, 1024},
+      {"the second", {1000, 1000}, 1024},
+      {"the third", {1000, 1000, 1000}, 1126},  // an eighth more
+      {"somewhat longer", {1000, 900, 1100}, 1126},
+      {"much longer", {1000, 1000, 1500}, 2252},
+      {"behind a short one", {1000, 1000, 10, 1000, 1000}, 1024},
+      {"no longer than allowed", {4000, 4000, 4000}, 4001},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    ScriptedSource source(simulation);
+    std::string text;
+    for (std::size_t const length : row.lengths) {
+      text = std::string(length, 'x') + "\n";
+      source.in_chunks_of(50, text);
+    }
+    LineReader reader(source, budget, 64, 4000);
+    std::vector<InputLines> all;
+    simulation.run_coroutine(read_all(reader, all));
+    ASSERT_EQ(all.size(), row.lengths.size());
+    EXPECT_EQ(all.back().text, text);
+    EXPECT_EQ(all.back().block->capacity(), row.capacity);
+  }
+}
+
 TEST_F(LineReaderTest, ALineThatIsTooLongIsAnErrorAfterTheLinesBeforeItWereHandedOut) {
   std::string const record = R"({"type":"RECORD","record":{"stream":"users","data":{"secret":1}}})";
   std::string const input = "ok\nok too\n" + record + "\nnever\n";
@@ -183,7 +215,7 @@ TEST_F(LineReaderTest, AReaderThatWaitsForMemoryAsksForSomeAndHoldsNone) {
   ScriptedSource source(simulation);
   source.chunk(std::string(90, 'a') + "\nhalf a li").chunk("ne\n");
   LineReader reader(source, small, 101, enough);
-  reader.on_pressure([&asked] { ++asked; });
+  reader.on_pressure([&asked](std::uint64_t) { ++asked; });
   std::optional<InputLines> held = simulation.run_coroutine(reader.next());
   ASSERT_TRUE(held.has_value());
   EXPECT_EQ(asked, 0);
@@ -213,6 +245,34 @@ TEST_F(LineReaderTest, ABlockLargerThanTheBudgetIsReservedAlone) {
   };
   simulation.run_coroutine(read(reader, bytes));
   EXPECT_EQ(bytes, 2004U);
+}
+
+TEST_F(LineReaderTest, ARecordLargerThanTheBudgetIsToldOnce) {
+  auto const record = [](std::string const& stream, std::size_t size) {
+    return R"({"type":"RECORD","record":{"stream":")" + stream + R"(","data":{"x":")" + std::string(size, 'x') +
+           R"("},"emitted_at":1}})" + "\n";
+  };
+  MemoryBudget small(1000);
+  ScriptedSource source(simulation);
+  source.in_chunks_of(100, record("small", 300) + record("large", 3000) + record("small", 1) + record("huge", 9000));
+  LineReader reader(source, small, 200, 20000);
+  std::vector<LargeRecord> told;
+  reader.on_large_record([&](LargeRecord const& one) { told.push_back(one); });
+  std::size_t count = 0;
+  auto read = [](LineReader& r, std::size_t& n) -> awaitable<void> {
+    for (;;) {
+      std::optional<InputLines> const lines = co_await r.next();
+      if (!lines) co_return;
+      n += static_cast<std::size_t>(std::ranges::count(lines->text, '\n'));
+    }
+  };
+  simulation.run_coroutine(read(reader, count));
+  EXPECT_EQ(count, 4U);
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].stream, StreamDescriptor("large"));
+  EXPECT_EQ(told[0].budget_bytes, 1000U);
+  EXPECT_GE(told[0].read_bytes, 400U);
+  EXPECT_EQ(told[1].stream, StreamDescriptor("huge"));
 }
 
 TEST_F(LineReaderTest, AFailureOfTheSourceIsPassedOnAfterTheLinesBeforeIt) {

@@ -60,9 +60,9 @@ struct RouterTest : ::testing::Test {
     route_text(text);
   }
 
-  void route_text(std::string const& text) {
+  void route_text(std::string const& text, Reservation memory = Reservation()) {
     InputLines lines;
-    lines.block = std::make_shared<Block>(text.size(), Reservation());
+    lines.block = std::make_shared<Block>(text.size(), std::move(memory));
     std::memcpy(lines.block->data(), text.data(), text.size());
     lines.text = std::string_view(lines.block->data(), text.size());
     router->route(lines);
@@ -140,12 +140,14 @@ TEST_F(RouterTest, TheRecordsOfABlockComeAsOneRunForEachStream) {
 
 TEST_F(RouterTest, RecordNumbersGoOnInTheNextBlock) {
   route({record("users"), record("users")});
+  Drained const first = drain("users");
   route({record("orders"), record("users")});
-  Drained const users = drain("users");
-  ASSERT_EQ(users.runs.size(), 2U);
-  EXPECT_EQ(users.runs[0].first_number, 0U);
-  EXPECT_EQ(users.runs[0].size(), 2U);
-  EXPECT_EQ(users.runs[1].first_number, 2U);
+  Drained const second = drain("users");
+  ASSERT_EQ(first.runs.size(), 1U);
+  ASSERT_EQ(second.runs.size(), 1U);
+  EXPECT_EQ(first.runs[0].first_number, 0U);
+  EXPECT_EQ(first.runs[0].size(), 2U);
+  EXPECT_EQ(second.runs[0].first_number, 2U);
 }
 
 TEST_F(RouterTest, ARecordKeepsDataMetaAndTime) {
@@ -247,6 +249,39 @@ TEST_F(RouterTest, AFewRecordsDoNotKeepTheBlockOfOthers) {
   EXPECT_EQ(budget.reserved_bytes(), 0U);
 }
 
+TEST_F(RouterTest, CopiedRecordsOfSeveralBlocksLieTogetherAsFarAsThereIsRoom) {
+  struct Row {
+    char const* name;
+    std::uint64_t room_bytes;
+    std::size_t runs;
+  };
+  Row const rows[] = {{"room for more", 3 << 10, 1}, {"no room", 0, 3}};
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    MemoryBudget budget(1 << 20);
+    router = std::make_unique<Router>(queues, checkpoints, simulation, Validation::full, progress, row.room_bytes);
+    std::string const long_one = R"({"a":")" + std::string(500, 'a') + R"("})";
+    for (int i = 0; i < 3; ++i) {
+      std::string const text = record("users", long_one) + "\n" + record("orders") + "\n";
+      InputLines lines;
+      lines.block = std::make_shared<Block>(text.size(), simulation.run_coroutine(budget.reserve(text.size())));
+      std::memcpy(lines.block->data(), text.data(), text.size());
+      lines.text = std::string_view(lines.block->data(), text.size());
+      router->route(lines);
+    }
+    drain("users");
+    {
+      Drained const orders = drain("orders");
+      EXPECT_EQ(orders.runs.size(), row.runs);
+      EXPECT_EQ(data_of(orders.runs), (std::vector<std::string>{"{}", "{}", "{}"}));
+      EXPECT_GT(budget.reserved_bytes(), 0U);
+    }
+    EXPECT_LE(budget.reserved_bytes(), row.room_bytes);  // of what is full nothing is kept
+    router->give_back_room();
+    EXPECT_EQ(budget.reserved_bytes(), 0U);
+  }
+}
+
 TEST_F(RouterTest, ManyMixedBlocksArriveInOrderForEveryStream) {
   std::vector<std::string> expected[3];
   std::mt19937 random(7);
@@ -280,7 +315,7 @@ TEST_F(RouterTest, AStreamStateStandsBehindTheRecordsOfItsStreamThatCameBeforeIt
   ASSERT_EQ(states.size(), 2U);
   std::uint64_t const length = record("users").size();
   ASSERT_EQ(states[0].positions.size(), 1U);
-  EXPECT_EQ(states[0].positions[0].stream, StreamDescriptor("users"));
+  EXPECT_EQ(states[0].positions[0].stream, 0U);
   EXPECT_EQ(states[0].positions[0].read, RecordCounts(1, length));
   EXPECT_EQ(states[1].positions[0].read, RecordCounts(2, 2 * length));
   EXPECT_EQ(states[0].state.kind, StateKind::stream);
@@ -295,6 +330,35 @@ TEST_F(RouterTest, AGlobalStateStandsBehindTheRecordsOfAllStreams) {
   EXPECT_EQ(states[0].positions[0].read.records, 2U);
   EXPECT_EQ(states[0].positions[1].read.records, 1U);
   EXPECT_EQ(states[0].positions[2].read.records, 0U);
+}
+
+TEST_F(RouterTest, ALaterGlobalStateTellsWhereStreamsHaveMoved) {
+  route({record("users"), global_state(), global_state(), record("orders"), record("users"), record("orders")});
+  route({global_state(), record("users"), global_state()});
+  auto const states = drain_checkpoints();
+  ASSERT_EQ(states.size(), 4U);
+  EXPECT_EQ(states[0].positions.size(), 3U);
+  EXPECT_TRUE(states[1].positions.empty());
+  ASSERT_EQ(states[2].positions.size(), 2U);
+  EXPECT_EQ(states[2].positions[0].stream, 1U);
+  EXPECT_EQ(states[2].positions[0].read.records, 2U);
+  EXPECT_EQ(states[2].positions[1].stream, 0U);
+  EXPECT_EQ(states[2].positions[1].read.records, 2U);
+  ASSERT_EQ(states[3].positions.size(), 1U);
+  EXPECT_EQ(states[3].positions[0].stream, 0U);
+  EXPECT_EQ(states[3].positions[0].read.records, 3U);
+}
+
+TEST_F(RouterTest, AStateTakesItsMemoryFromTheBudgetAndNeverWaitsForIt) {
+  MemoryBudget budget(1);
+  route_text(stream_state("users") + "\n" + global_state() + "\n", simulation.run_coroutine(budget.reserve(1)));
+  auto states = drain_checkpoints();
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_GE(states[0].memory.bytes(), states[0].state.line.size() + sizeof(Checkpoint) + sizeof(StreamPosition));
+  EXPECT_GE(states[1].memory.bytes(), states[1].state.line.size() + sizeof(Checkpoint) + 3 * sizeof(StreamPosition));
+  EXPECT_EQ(budget.reserved_bytes(), states[0].memory.bytes() + states[1].memory.bytes());
+  states.clear();
+  EXPECT_EQ(budget.reserved_bytes(), 0U);
 }
 
 TEST_F(RouterTest, AStateKnowsWhenItWasRead) {

@@ -54,6 +54,17 @@ TEST_F(StreamQueuesTest, EveryStreamOfTheCatalogHasOneInItsOrder) {
   EXPECT_EQ(queues.find(StreamDescriptor("a", "")), nullptr);
 }
 
+TEST(StreamQueues, NumbersMayGoOnWhereAnEarlierSyncHasEnded) {
+  StreamQueues queues(catalog_of({StreamDescriptor("a"), StreamDescriptor("b")}), {7, 0});
+  StreamQueue& resumed = *queues.all()[0];
+  EXPECT_EQ(resumed.first_number, 7U);
+  EXPECT_EQ(queues.all()[1]->first_number, 0U);
+  resumed.push(run_of(7, 2, 10));
+  queues.request_flush_of_all();
+  EXPECT_TRUE(resumed.is_flush_requested(8));
+  EXPECT_FALSE(resumed.is_flush_requested(9));
+}
+
 TEST_F(StreamQueuesTest, AFlushIsAskedOfThoseThatHoldRecords) {
   StreamQueue& holding = *queues.find(StreamDescriptor("b"));
   holding.push(run_of(0, 4, 10));
@@ -158,6 +169,8 @@ TEST_F(StreamQueuesTest, AClosedBatchCountsUntilTheLastOfItsRecordsIsGone) {
 TEST(BytesToFlush, Table) {
   EXPECT_EQ(bytes_to_flush(400, 400, 0), 100U);
   EXPECT_EQ(bytes_to_flush(400, 400, 60), 40U);
+  EXPECT_EQ(bytes_to_flush(400, 400, 74), 26U);
+  EXPECT_EQ(bytes_to_flush(400, 400, 75), 0U);
   EXPECT_EQ(bytes_to_flush(400, 400, 100), 0U);
   EXPECT_EQ(bytes_to_flush(400, 400, 300), 0U);
   EXPECT_EQ(bytes_to_flush(400, 500, 60), 140U);  // copies may go beyond the capacity

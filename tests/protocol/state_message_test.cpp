@@ -1,6 +1,11 @@
 #include <landfall/protocol/state_message.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,11 +18,20 @@
 namespace landfall {
 namespace {
 
+/// Streams of the catalog; what is not among them is outside.
+std::vector<StreamDescriptor> const known{StreamDescriptor("a"), StreamDescriptor("b", "n"), StreamDescriptor("b")};
+
+std::optional<std::size_t> place_of(StreamName const& name) {
+  auto const found = std::ranges::find(known, descriptor_of(name));
+  if (found == known.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - known.begin());
+}
+
 StateMessage state_of(std::string_view line) {
   PaddedLine const padded(line);
   MessageParser parser;
   EXPECT_EQ(parser.parse(padded.view()).kind, MessageKind::state);
-  return parser.take_state();
+  return parser.take_state(place_of);
 }
 
 std::string refusal(std::string_view line) {
@@ -40,7 +54,8 @@ std::string const source = R"("sourceStats":{"recordCount":3.0})";
 
 /// The printed line, which must be JSON and one line.
 std::string print(StateMessage const& state, StateMessage::Stats const& with = some_stats()) {
-  std::string const line = state.print(with);
+  std::string line;
+  state.print_to(line, with);
   EXPECT_EQ(line.find('\n'), line.size() - 1);
   EXPECT_TRUE(boost::json::parse(line).is_object());
   return line;
@@ -117,9 +132,14 @@ TEST(StateMessage, DropsTheMembersThatItSetsItself) {
 }
 
 TEST(StateMessage, PrintingAPrintedLineAgainChangesNothing) {
-  std::string const first = print(state_of(
-      R"({"type":"STATE","state":{"type":"GLOBAL","global":{"stream_states":[{"stream_descriptor":{"name":"a"}}]}}})"));
-  std::string const again = print(state_of(std::string_view(first).substr(0, first.size() - 1)));
+  std::vector<RecordCounts> const totals{RecordCounts(4, 40), RecordCounts(), RecordCounts()};
+  StateMessage::Stats with = some_stats();
+  with.stream_totals = totals;
+  std::string const first = print(
+      state_of(
+          R"({"type":"STATE","state":{"type":"GLOBAL","global":{"stream_states":[{"stream_descriptor":{"name":"a"}}]}}})"),
+      with);
+  std::string const again = print(state_of(std::string_view(first).substr(0, first.size() - 1)), with);
   EXPECT_EQ(boost::json::parse(again), boost::json::parse(first));
 }
 
@@ -132,12 +152,12 @@ TEST(StateMessage, AddsTotalsToTheInnerStatesOfAGlobalOne) {
   EXPECT_EQ(state.kind, StateKind::global);
   EXPECT_EQ(state.stream, std::nullopt);
   ASSERT_EQ(state.inner_states.size(), 3u);
-  EXPECT_EQ(state.inner_states[1].stream, StreamDescriptor("b", "n"));
+  EXPECT_EQ(state.inner_states[1].stream, 1u);
+  EXPECT_EQ(state.inner_states[2].stream, std::nullopt);
 
   StateMessage::Stats with = some_stats();
-  with.stream_totals.emplace_back(StreamDescriptor("b", "n"), RecordCounts(6, 60, 1));
-  with.stream_totals.emplace_back(StreamDescriptor("a"), RecordCounts(4, 40));
-  with.stream_totals.emplace_back(StreamDescriptor("b"), RecordCounts(99, 99));
+  std::vector<RecordCounts> const totals{RecordCounts(4, 40), RecordCounts(6, 60, 1), RecordCounts(99, 99)};
+  with.stream_totals = totals;
   EXPECT_EQ(
       print(state, with),
       R"({"type":"STATE","state":{"type":"GLOBAL","global":{"shared_state":{"lsn":1},"stream_states":[)"
@@ -148,9 +168,26 @@ TEST(StateMessage, AddsTotalsToTheInnerStatesOfAGlobalOne) {
           ours + "," + source + "," + committed + "}}\n");
 }
 
+TEST(StateMessage, PrintsBehindWhatIsThere) {
+  StateMessage const state = state_of(R"({"type":"STATE","state":{}})");
+  std::string text = "before\n";
+  state.print_to(text, some_stats());
+  EXPECT_EQ(text, "before\n" + print(state));
+}
+
+TEST(StateMessage, NamesWithEscapesAreTheStreamsThatTheyMean) {
+  StateMessage const state =
+      state_of(R"({"type":"STATE","state":{"global":{"stream_states":[{"stream_descriptor":{"n\u0061me":"\u0062",)"
+               R"("names\u0070ace":"\u006e"}},{"stream_descriptor":{"name":"\u0061"}}]}}})");
+  ASSERT_EQ(state.inner_states.size(), 2u);
+  EXPECT_EQ(state.inner_states[0].stream, 1u);
+  EXPECT_EQ(state.inner_states[1].stream, 0u);
+}
+
 TEST(StateMessage, InnerStatesMayComeAfterOurOwnMembers) {
   StateMessage::Stats with = some_stats();
-  with.stream_totals.emplace_back(StreamDescriptor("a"), RecordCounts(4, 40));
+  std::vector<RecordCounts> const totals{RecordCounts(4, 40), RecordCounts(), RecordCounts()};
+  with.stream_totals = totals;
   EXPECT_EQ(print(state_of(R"({"state":{"destinationStats":{},"global":{"stream_states":[{"stream_descriptor":)"
                            R"({"name":"a"}}]},"committedBytesCount":1},"type":"STATE"})"),
                   with),
@@ -230,6 +267,14 @@ TEST(StateMessage, RefusesAStateThatItCouldNotAcknowledge) {
 TEST(StateMessage, CountsBytesItHolds) {
   StateMessage const state = state_of(R"({"type":"STATE","state":{}})");
   EXPECT_GE(state.size_bytes(), state.line.size() + sizeof(StateMessage));
+  std::string const long_name(1000, 'n');
+  StateMessage const named =
+      state_of(R"({"type":"STATE","state":{"stream":{"stream_descriptor":{"name":")" + long_name + R"("}}}})");
+  EXPECT_GE(named.size_bytes(), named.line.size() + sizeof(StateMessage) + long_name.size());
+  std::string const inner = R"({"stream_descriptor":{"name":"a"}})";
+  StateMessage const global =
+      state_of(R"({"type":"STATE","state":{"global":{"stream_states":[)" + inner + "," + inner + "]}}}");
+  EXPECT_GE(global.size_bytes(), global.line.size() + sizeof(StateMessage) + 2 * sizeof(StateMessage::InnerState));
 }
 
 }  // namespace

@@ -23,6 +23,16 @@ class MemoryBudgetTest : public ::testing::Test {
   }
   Reservation take(std::uint64_t bytes) { return simulation.run_coroutine(budget.reserve(bytes)); }
 
+  /// Whether a request would not wait now.
+  bool fits(std::uint64_t bytes) {
+    auto const asked = request("asked", bytes);
+    bool const granted = asked.ended();
+    if (granted) grants.pop_back();
+    asked.cancel();
+    simulation.run();
+    return granted;
+  }
+
   std::vector<std::string> granted() const {
     std::vector<std::string> names;
     for (auto const& [name, reservation] : grants) names.push_back(name);
@@ -97,7 +107,7 @@ TEST_F(MemoryBudgetTest, ZeroBytesNeverWait) {
   request("waits", 1);
   request("nothing", 0);
   EXPECT_EQ(granted(), Names{"nothing"});
-  EXPECT_TRUE(budget.fits(0));
+  EXPECT_TRUE(fits(0));
 }
 
 TEST_F(MemoryBudgetTest, ARequestAboveTheCapacityIsLetThroughAlone) {
@@ -111,12 +121,57 @@ TEST_F(MemoryBudgetTest, ARequestAboveTheCapacityIsLetThroughAlone) {
   EXPECT_EQ(granted(), Names{"huge"});
 }
 
+TEST_F(MemoryBudgetTest, NobodyWaitsForWhatLasts) {
+  auto lasting = take(400);
+  auto passing = take(100);
+  lasting.set_lasting(true);
+  request("large", 900);
+  EXPECT_EQ(granted(), Names());
+  release(passing);
+  EXPECT_EQ(granted(), Names{"large"});
+  EXPECT_EQ(budget.reserved_bytes(), 1300u);
+  request("next", 1);
+  EXPECT_EQ(granted(), Names{"large"});
+}
+
+TEST_F(MemoryBudgetTest, BytesBeginToLastWhileSomebodyWaitsForThem) {
+  auto held = take(400);
+  request("large", 900);
+  held.set_lasting(true);
+  simulation.run();
+  EXPECT_EQ(granted(), Names{"large"});
+}
+
+TEST_F(MemoryBudgetTest, WhatLastsNoLongerIsWaitedForAgain) {
+  auto held = take(400);
+  held.set_lasting(true);
+  held.set_lasting(true);
+  held.grow(100);
+  auto moved = std::move(held);
+  moved.set_lasting(false);
+  request("large", 900);
+  EXPECT_EQ(granted(), Names());
+  release(moved);
+  EXPECT_EQ(granted(), Names{"large"});
+}
+
+TEST_F(MemoryBudgetTest, WhatLastedGivesItsBytesBack) {
+  auto lasting = take(400);
+  lasting.set_lasting(true);
+  lasting.grow(100);
+  release(lasting);
+  EXPECT_EQ(budget.reserved_bytes(), 0u);
+  auto const held = take(500);  // as much as lasted, but it does not
+  request("next", 600);
+  EXPECT_EQ(granted(), Names());
+}
+
 TEST_F(MemoryBudgetTest, ALargeRequestIsNeverOvertaken) {
   auto held = take(600);
   request("large", 700);
   request("small", 100);
   EXPECT_EQ(granted(), Names());  // 100 would fit
-  EXPECT_FALSE(budget.fits(100));
+  EXPECT_FALSE(fits(100));
   release(held);
   EXPECT_EQ(granted(), (Names{"large", "small"}));
 }
@@ -150,7 +205,7 @@ TEST_F(MemoryBudgetTest, WhenTheFirstWaiterIsCancelledThoseBehindGoOn) {
   simulation.run();
   EXPECT_TRUE(large.was_cancelled());
   EXPECT_EQ(granted(), Names{"small"});
-  EXPECT_TRUE(budget.fits(300));
+  EXPECT_TRUE(fits(300));
 }
 
 TEST_F(MemoryBudgetTest, AWaiterInTheMiddleThatIsCancelledIsForgotten) {
@@ -161,7 +216,7 @@ TEST_F(MemoryBudgetTest, AWaiterInTheMiddleThatIsCancelledIsForgotten) {
   b.cancel();
   release(held);
   EXPECT_EQ(granted(), (Names{"a", "c"}));
-  EXPECT_TRUE(budget.fits(200));
+  EXPECT_TRUE(fits(200));
 }
 
 TEST_F(MemoryBudgetTest, GrowingNeverWaitsAndMayExceedTheCapacity) {
@@ -169,7 +224,7 @@ TEST_F(MemoryBudgetTest, GrowingNeverWaitsAndMayExceedTheCapacity) {
   reservation.grow(600);
   EXPECT_EQ(reservation.bytes(), 1500u);
   EXPECT_EQ(budget.reserved_bytes(), 1500u);
-  EXPECT_FALSE(budget.fits(1));
+  EXPECT_FALSE(fits(1));
   request("next", 1);
   EXPECT_EQ(granted(), Names());
   release(reservation);
@@ -237,7 +292,7 @@ TEST(MemoryBudget, ACancellationAtAnyPointStopsNobodyElse) {
       for (std::size_t i = 0; i < users.size(); ++i) EXPECT_TRUE(users[i].succeeded() || i == 1);
       EXPECT_TRUE(users[1].succeeded() || users[1].was_cancelled());
       EXPECT_EQ(budget.reserved_bytes(), 0u);
-      EXPECT_TRUE(budget.fits(10));
+      simulation.run_coroutine(budget.reserve(10));  // nobody stands in the line any more
     }
   }
 }

@@ -173,6 +173,20 @@ TEST_F(MessageQueueTest, PopAllMakesRoomForProducers) {
   EXPECT_TRUE(accepted);
 }
 
+TEST_F(MessageQueueTest, WhatJoinsTheLastElementIsQueuedAsAPartOfIt) {
+  auto join_short = [](std::string& last, std::string const& next) {
+    bool const joins = last.size() + next.size() <= 2;
+    if (joins) last += next;
+    return joins;
+  };
+  for (auto const* element : {"a", "b", "c"}) EXPECT_TRUE(queue.push_quietly(element, 1, join_short));
+  EXPECT_EQ(queue.queued_bytes(), 3u);
+  EXPECT_EQ(queue.take_queued().elements, (Strings{"ab", "c"}));
+  EXPECT_EQ(queue.queued_bytes(), 0u);
+  queue.close();
+  EXPECT_FALSE(queue.push_quietly("d", 1, join_short));
+}
+
 TEST_F(MessageQueueTest, WakeMakesTheCurrentPopAllReturn) {
   bool returned = false;
   spawn(look_once(queue, returned));

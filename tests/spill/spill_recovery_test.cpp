@@ -329,6 +329,56 @@ TEST_F(ResumeTest, ADamagedBeginningIsAnErrorAndNothingIsTouched) {
   }
 }
 
+// Checksums do not help against one who makes them: nothing is reserved for what cannot be true.
+TEST_F(ResumeTest, NumbersThatCannotBeTrueAreAnErrorBeforeAnythingIsReserved) {
+  struct Row {
+    char const* name;
+    void (*spoil)(std::vector<Snapshot::PendingBatch>& batches);
+    char const* message;
+  };
+  Row const rows[] = {
+      {"more bytes than the file has", [](auto& b) { b[0].batch.bytes = std::uint64_t{1} << 60; }, "it is too short"},
+      {"a table larger than the file", [](auto& b) { b[0].batch.frame_records = std::uint64_t{1} << 60; },
+       "it is too short"},
+      {"sizes that wrap around",
+       [](auto& b) {
+         b[0].batch.frame_records = std::uint64_t{1} << 60;
+         b[0].batch.bytes = 0;
+       },
+       "it is too short"},
+      {"more records than were written", [](auto& b) { b[0].batch.record_count = 9; }, "it is too short"},
+      {"no record", [](auto& b) { b[0].batch.record_count = 0; }, "it is too short"},
+      {"a place behind the file", [](auto& b) { b[0].batch.place.offset = UINT64_MAX - 10; }, "it is too short"},
+      {"records twice",
+       [](auto& b) {
+         b.push_back(b[0]);
+         b[1].batch.id = BatchId(2);
+       },
+       "two batches hold the same records"},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    disk = std::make_shared<testing::SimulatedDisk>();
+    start();
+    auto const spilled = write(batch(0, 1, 0, {"{}", "{}"}));
+    acknowledge(0, 20);
+    kill();
+    Snapshot snapshot;
+    snapshot.streams.emplace_back(StreamDescriptor("a"), 20);
+    snapshot.batches.emplace_back().batch = spilled;
+    row.spoil(snapshot.batches);
+    SegmentHeader const header(9, 1);
+    Frame frame = control_frame(FrameKind::snapshot, encode(snapshot));
+    frame.seal(header, segment_header_bytes, 0);
+    std::string const head = encode(header);
+    std::vector<std::string_view> pieces{head};
+    frame.add_pieces_to(pieces);
+    disk->blocking_create(folder, segment_name(9))->blocking_write(0, pieces);
+    auto const text = error_of_open(resume_settings());
+    EXPECT_TRUE(contains(text, row.message)) << text;
+  }
+}
+
 TEST_F(ResumeTest, ADamagedBatchIsNoticedWhenItIsRead) {
   start();
   auto const spilled = write(batch(0, 1, 0, {std::string(3000, 'x')}));

@@ -372,6 +372,28 @@ TEST_F(SpillStoreTest, ThatNobodyReleasesInTimeIsAnErrorThatSaysWhatToDo) {
   }
 }
 
+// Where a batch may as well stay in memory, nothing is waited for; but what can be removed is.
+TEST_F(SpillStoreTest, AWriteThatDoesNotWaitIsRefusedAtOnceUnlessRoomCanBeMade) {
+  for (bool const by_quota : {true, false}) {
+    SCOPED_TRACE(by_quota);
+    disk = std::make_shared<testing::SimulatedDisk>(by_quota ? testing::SimulatedDisk::unlimited : 6000);
+    open(by_quota ? quota_of(6000) : small_settings());
+    auto const write_now = [&](RecordBatch records) {
+      return simulation.run_coroutine(store().write(std::move(records), WhenFull::refuse));
+    };
+    auto const begin = simulation.now();
+    for (std::uint64_t id = 1; id <= 3; ++id) {
+      auto const spilled = write_now(batch(0, id, id - 1, bulk(4000)));
+      auto const text = error_of([&] { write_now(batch(0, 9, 9, bulk(4000))); });
+      EXPECT_TRUE(contains(text, "transient: ")) << text;
+      release(spilled);
+    }
+    EXPECT_EQ(simulation.now(), begin);
+    close();
+    EXPECT_TRUE(disk->file_names().empty());
+  }
+}
+
 TEST_F(WritersTest, OnAFullDiskAWriteWaitsForReleasesAndNothingIsTorn) {
   for (bool const with_resume : {false, true}) {
     SCOPED_TRACE(with_resume);

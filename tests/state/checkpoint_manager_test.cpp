@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,13 +18,17 @@
 #include <boost/json/value.hpp>
 #include <boost/json/value_to.hpp>
 
+#include <landfall/runtime/memory_budget.hpp>
+#include <landfall/testing/simulation.hpp>
+
+#include "runtime/spawned.hpp"
 #include "state/streams.hpp"
 
 namespace landfall {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using Ids = std::vector<int>;
 
 boost::json::object state_in(std::string const& line) { return boost::json::parse(line).at("state").as_object(); }
@@ -31,6 +36,13 @@ boost::json::object state_in(std::string const& line) { return boost::json::pars
 std::uint64_t number(boost::json::object const& members, std::string_view name) {
   auto const* const value = members.if_contains(name);
   return value == nullptr ? 0 : value->to_number<std::uint64_t>();
+}
+
+std::vector<std::string> lines_of(std::string const& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
 }
 
 /// What a printed line says of the records.
@@ -54,7 +66,8 @@ struct Counts {
 /// Reads, loads and prints as a sync would, with streams of one letter and STATEs that are numbered as they are read.
 class Script {
  public:
-  explicit Script(DestinationCatalog catalog) : sync(std::move(catalog)) {}
+  explicit Script(DestinationCatalog catalog, std::uint64_t held_bytes_max = UINT64_MAX)
+      : sync(std::move(catalog)), checkpoints(sync, held_bytes_max) {}
 
   void read(std::string const& stream, std::uint64_t records, std::uint64_t bytes = 0) {
     RecordCounts& counts = read_[stream];
@@ -81,14 +94,19 @@ class Script {
   int stream_state(std::string const& stream, RecordCounts position) {
     StateMessage state = message(StateKind::stream);
     state.stream = StreamDescriptor(stream);
-    std::vector<StreamPosition> positions{StreamPosition(StreamDescriptor(stream), position)};
+    std::vector<StreamPosition> positions{StreamPosition(place_of(stream), position)};
     return add(std::move(state), std::move(positions));
   }
   int global_state(StateKind kind = StateKind::global) {
     std::vector<StreamPosition> positions;
     for (auto const& stream : sync.catalog().streams()) {
-      positions.emplace_back(stream->descriptor, read_[stream->descriptor.name]);
+      RecordCounts const read = read_[stream->descriptor.name];
+      RecordCounts& told = told_[stream->descriptor.name];
+      if (!is_first_ && told == read) continue;  // as the router does
+      positions.emplace_back(place_of(stream->descriptor.name), read);
+      told = read;
     }
+    is_first_ = false;
     return add(message(kind), std::move(positions));
   }
 
@@ -99,21 +117,48 @@ class Script {
     return ids;
   }
   Ids hand_out(std::size_t limit_bytes = 1 << 20) {
-    lines = checkpoints.ready_lines(limit_bytes);
+    lines = lines_of(checkpoints.ready_lines(limit_bytes));
     Ids ids;
     for (std::string const& line : lines) ids.push_back(static_cast<int>(number(state_in(line), "id")));
     return ids;
   }
 
+  /// In the catalog; of a stream that it does not have: a place that is not there.
+  std::size_t place_of(std::string const& stream) const {
+    auto const& streams = sync.catalog().streams();
+    auto const found =
+        std::ranges::find(streams, StreamDescriptor(stream), [](auto const& s) { return s->descriptor; });
+    return static_cast<std::size_t>(found - streams.begin());
+  }
+
   StreamManager& manager(std::string const& stream) { return sync.stream_manager(StreamDescriptor(stream)); }
 
+  /// What the STATEs hold.
+  std::uint64_t held_bytes() const { return budget.reserved_bytes() - memory.bytes(); }
+  /// Somebody who needs more than the whole budget would get it.
+  bool lets_alone() {
+    bool granted = false;
+    Spawned const waiter(simulation.get_executor(), reserve_all(budget, granted));
+    simulation.run();
+    waiter.cancel();
+    simulation.run();
+    return granted;
+  }
+
+  testing::Simulation simulation;
+  MemoryBudget budget{1 << 20};
+  Reservation memory = simulation.run_coroutine(budget.reserve(1));
   SyncManager sync;
-  CheckpointManager checkpoints{sync};
+  CheckpointManager checkpoints;
   std::vector<std::string> lines;  // of the last hand_out()
   TimePoint now{};
   std::size_t padding_bytes = 0;  // in each STATE
 
  private:
+  static awaitable<void> reserve_all(MemoryBudget& budget, bool& granted) {
+    Reservation const all = co_await budget.reserve(budget.capacity_bytes() + 1);
+    granted = true;
+  }
   StateMessage message(StateKind kind) const {
     StateMessage state;
     state.kind = kind;
@@ -124,15 +169,26 @@ class Script {
     return state;
   }
   int add(StateMessage state, std::vector<StreamPosition> positions) {
-    checkpoints.add(Checkpoint(std::move(state), std::move(positions), now));
+    Checkpoint checkpoint(std::move(state), std::move(positions), now);
+    checkpoint.memory = memory.another(checkpoint.size_bytes());
+    checkpoints.add(std::move(checkpoint));
     return ++last_id_;
   }
 
   std::map<std::string, RecordCounts> read_;
+  std::map<std::string, RecordCounts> told_;  // in the last GLOBAL STATE
+  bool is_first_ = true;
   int last_id_ = 0;
 };
 
-class CheckpointManagerTest : public testing::Test {
+DestinationCatalog append_and_overwrite() {
+  std::vector<DestinationStream> streams;
+  streams.push_back(append_stream("a"));
+  streams.push_back(overwrite_stream("b"));
+  return DestinationCatalog(std::move(streams));
+}
+
+class CheckpointManagerTest : public ::testing::Test {
  protected:
   Script script{append_catalog({"a", "b"})};
 };
@@ -144,6 +200,54 @@ TEST_F(CheckpointManagerTest, WithoutAStateThereIsNothingToPrint) {  // 96
   EXPECT_EQ(script.checkpoints.received_count(), 0u);
   EXPECT_EQ(script.checkpoints.oldest_read_at(), std::nullopt);
   EXPECT_EQ(script.checkpoints.describe_pending(), "");
+}
+
+using Until = std::map<std::size_t, RecordNumber>;
+
+TEST_F(CheckpointManagerTest, OfAResumedStreamNumbersGoOnAndCountsBeginAnew) {
+  script.manager("a").resume(100, {{95, 98}});
+  script.manager("a").add_read(103, 30);
+  script.stream_state("a", RecordCounts(3, 30));
+  EXPECT_TRUE(script.hand_out().empty());
+  EXPECT_THAT(script.checkpoints.describe_pending(), HasSubstr("waits for records 100 to 102 of stream a"));
+  script.persist("a", 100, 103);
+  EXPECT_THAT(script.hand_out(), ElementsAre(1));
+  EXPECT_EQ(script.checkpoints.handed_out_until(), (Until{{0, 103}}));
+  EXPECT_EQ(Counts(script.lines.front()).delta, 3u);
+  EXPECT_EQ(Counts(script.lines.front()).total, 3u);
+  script.checkpoints.mark_emitted();
+  EXPECT_TRUE(script.checkpoints.handed_out_until().empty());
+}
+
+TEST_F(CheckpointManagerTest, WhatWaitsOnDiskMayBeRejectedWhenItsStateIsOnItsWay) {
+  script.read("a", 5);
+  script.stream_state("a");
+  script.manager("a").keep_records({0, 5});
+  EXPECT_THAT(script.flush(), ElementsAre(1));
+  EXPECT_EQ(Counts(script.lines.front()).delta, 5u);
+  script.reject("a", 2);
+  script.read("a", 1);
+  script.stream_state("a");
+  script.manager("a").keep_records({5, 6});
+  EXPECT_THAT(script.flush(), ElementsAre(2));
+  Counts const counts(script.lines.front());
+  EXPECT_EQ(counts.delta, 1u);
+  EXPECT_EQ(counts.delta_rejected, 0u);
+  EXPECT_EQ(counts.total, 4u);
+  EXPECT_EQ(counts.total_rejected, 2u);
+}
+
+TEST(CheckpointManager, NothingOfAStreamThatStartsAnewIsOfUseToAnotherSync) {
+  Script script(DestinationCatalog({overwrite_stream("a"), append_stream("b")}));
+  script.read("a", 2);
+  script.read("b", 3);
+  script.global_state();
+  script.persist("a", 0, 2);
+  script.persist("b", 0, 3);
+  EXPECT_TRUE(script.hand_out().empty());
+  script.end("a", StreamEnd::complete);
+  EXPECT_THAT(script.hand_out(), ElementsAre(1));
+  EXPECT_EQ(script.checkpoints.handed_out_until(), (Until{{1, 3}}));
 }
 
 TEST_F(CheckpointManagerTest, PrintsReadyStatesInOrderAndOnce) {  // 87
@@ -236,7 +340,7 @@ void check_every_order(ReadAll read_all, std::function<Ids(std::map<std::string,
   std::array<Part, 4> const parts{Part{"a", 0, 2}, Part{"a", 2, 3}, Part{"b", 0, 2}, Part{"b", 2, 4}};
   std::array<std::size_t, 4> order{0, 1, 2, 3};
   do {
-    SCOPED_TRACE(testing::PrintToString(order));
+    SCOPED_TRACE(::testing::PrintToString(order));
     Script script(append_catalog({"a", "b"}));
     read_all(script);
     std::map<std::string, std::vector<bool>> persisted{{"a", std::vector<bool>(3)}, {"b", std::vector<bool>(4)}};
@@ -351,7 +455,8 @@ TEST_F(CheckpointManagerTest, PrintsAHundredThousandStatesInLinearTime) {
   script.persist("a", 0, count);
   std::size_t printed = 0;
   for (;;) {
-    std::size_t const lines = script.checkpoints.ready_lines().size();
+    std::string const text = script.checkpoints.ready_lines();
+    auto const lines = static_cast<std::size_t>(std::ranges::count(text, '\n'));
     script.checkpoints.mark_emitted();
     if (lines == 0) break;
     printed += lines;
@@ -473,13 +578,38 @@ TEST_F(CheckpointManagerTest, AGlobalStateCountsAllStreams) {
   EXPECT_EQ(second.total_bytes, 90u);
 }
 
+TEST_F(CheckpointManagerTest, AGlobalStateThatWasNotPrintedCountsTheSameWhenItIs) {
+  script.read("a", 2, 20);
+  script.global_state();
+  script.read("b", 3, 30);
+  script.global_state();
+  script.read("a", 4, 40);
+  script.global_state();
+  script.persist("a", 0, 6);
+  script.reject("b", 1);
+  script.persist("b", 0, 3);
+  ASSERT_EQ(script.flush(1), Ids{1});
+  script.hand_out();  // was not written
+  ASSERT_EQ(script.flush(1), Ids{2});
+  Counts const second(script.lines[0]);
+  EXPECT_EQ(second.delta, 2u);
+  EXPECT_EQ(second.delta_rejected, 1u);
+  EXPECT_EQ(second.total, 4u);
+  ASSERT_EQ(script.flush(), Ids{3});
+  Counts const third(script.lines[0]);
+  EXPECT_EQ(third.delta, 4u);
+  EXPECT_EQ(third.delta_rejected, 0u);
+  EXPECT_EQ(third.total, 8u);
+  EXPECT_EQ(third.total_bytes, 90u);
+}
+
 TEST_F(CheckpointManagerTest, InsideAGlobalStateEachStreamHasItsOwnTotal) {
   std::string const head = R"({"type":"STATE","state":{"global":{"stream_states":[{"stream_descriptor":{"name":"b"})";
   StateMessage state;
   state.kind = StateKind::global;
   state.line = head + "}]}}}";
   StateMessage::InnerState inner;
-  inner.stream = StreamDescriptor("b");
+  inner.stream = script.place_of("b");
   inner.end = head.size();
   inner.has_members = true;
   state.inner_states.push_back(inner);
@@ -490,11 +620,10 @@ TEST_F(CheckpointManagerTest, InsideAGlobalStateEachStreamHasItsOwnTotal) {
   script.persist("a", 0, 2);
   script.reject("b", 1);
   script.persist("b", 0, 3);
-  std::vector<StreamPosition> positions{StreamPosition(StreamDescriptor("a"), RecordCounts(2, 20)),
-                                        StreamPosition(StreamDescriptor("b"), RecordCounts(3, 30))};
+  std::vector<StreamPosition> positions{StreamPosition(0, RecordCounts(2, 20)), StreamPosition(1, RecordCounts(3, 30))};
   script.checkpoints.add(Checkpoint(state, std::move(positions), script.now));
 
-  std::vector<std::string> const lines = script.checkpoints.ready_lines();
+  std::vector<std::string> const lines = lines_of(script.checkpoints.ready_lines());
   ASSERT_EQ(lines.size(), 1u);
   auto const printed = state_in(lines.front());
   auto const& entry = printed.at("global").at("stream_states").as_array().at(0).as_object();
@@ -519,7 +648,7 @@ TEST(CheckpointManager, TheFirstStateDecidesTheKindOfAll) {  // 95
   };
   for (KindRow const& first : kinds) {
     for (KindRow const& second : kinds) {
-      SCOPED_TRACE(testing::Message() << first.name << ", then " << second.name);
+      SCOPED_TRACE(::testing::Message() << first.name << ", then " << second.name);
       Script script(append_catalog({"a", "b"}));
       first.add(script);
       if (first.name == second.name) {
@@ -565,7 +694,7 @@ TEST_F(CheckpointManagerTest, RefusesAPositionThatGoesBack) {  // 91, 94
   for (bool const printed : {false, true}) {
     if (printed) script.flush();
     for (BackRow const& row : rows) {
-      SCOPED_TRACE(testing::Message() << row.name << (printed ? ", printed" : ", waiting"));
+      SCOPED_TRACE(::testing::Message() << row.name << (printed ? ", printed" : ", waiting"));
       expect_system_error("of stream a came after one at record 10", [&] { script.stream_state("a", row.position); });
       EXPECT_EQ(script.checkpoints.received_count(), 1u);
     }
@@ -580,30 +709,22 @@ TEST_F(CheckpointManagerTest, RefusesAGlobalStateWhereOneStreamGoesBack) {  // 9
   script.global_state();
   StateMessage state;
   state.kind = StateKind::global;
-  std::vector<StreamPosition> positions{StreamPosition(StreamDescriptor("a"), RecordCounts(5, 0)),
-                                        StreamPosition(StreamDescriptor("b"), RecordCounts(1, 0))};
+  std::vector<StreamPosition> positions{StreamPosition(0, RecordCounts(5, 0)), StreamPosition(1, RecordCounts(1, 0))};
   expect_system_error("a STATE at record 1 of stream b came after one at record 2",
                       [&] { script.checkpoints.add(Checkpoint(state, positions, script.now)); });
   EXPECT_EQ(script.checkpoints.pending_count(), 1u);
 }
 
 TEST(CheckpointManagerDeathTest, AGlobalStateHasThePositionOfEveryStream) {
-  SyncManager const sync(append_catalog({"a", "b"}));
+  SyncManager sync(append_catalog({"a", "b"}));
   CheckpointManager checkpoints(sync);
   StateMessage state;
   state.kind = StateKind::global;
-  std::vector<StreamPosition> const only_a{StreamPosition(StreamDescriptor("a"), RecordCounts())};
+  std::vector<StreamPosition> const only_a{StreamPosition(0, RecordCounts())};
   EXPECT_DEATH(checkpoints.add(Checkpoint(state, only_a, TimePoint())), "assertion failed");
 }
 
 // ---- streams that replace old data, and streams that fail ----
-
-DestinationCatalog append_and_overwrite() {
-  std::vector<DestinationStream> streams;
-  streams.push_back(append_stream("a"));
-  streams.push_back(overwrite_stream("b"));
-  return DestinationCatalog(std::move(streams));
-}
 
 TEST(CheckpointManager, AStateOfReplacedDataWaitsForAGoodClose) {
   Script script(append_and_overwrite());
@@ -631,6 +752,179 @@ TEST(CheckpointManager, AStateOfReplacedDataIsNeverPrintedAfterABadEnd) {
     }
     EXPECT_EQ(script.flush(), Ids{});
   }
+}
+
+// ---- memory ----
+
+TEST_F(CheckpointManagerTest, AStateHoldsItsMemoryUntilItWasPrinted) {
+  script.padding_bytes = 1000;
+  script.read("a", 1);
+  script.stream_state("a");
+  script.persist("a", 0, 1);
+  EXPECT_GE(script.held_bytes(), 1000u + sizeof(Checkpoint));
+  script.hand_out();
+  EXPECT_GE(script.held_bytes(), 1000u);
+  script.checkpoints.mark_emitted();
+  EXPECT_EQ(script.held_bytes(), 0u);
+}
+
+TEST(CheckpointManager, AtTheEndOfTheSyncNoStateHoldsMemory) {
+  Script script(append_and_overwrite());
+  script.read("a", 1);
+  script.stream_state("a");
+  script.stream_state("b");
+  script.checkpoints.give_back_memory();
+  EXPECT_EQ(script.held_bytes(), 0u);
+  EXPECT_EQ(script.checkpoints.pending_count(), 2u);
+  EXPECT_THAT(script.checkpoints.describe_pending(), HasSubstr("STATE 1 of stream b waits"));
+  script.manager("b").mark_failed(system_error("broken"));
+  EXPECT_EQ(script.flush(), Ids{});
+}
+
+TEST_F(CheckpointManagerTest, AGlobalStateHoldsItsPositionsToo) {
+  script.global_state();
+  std::uint64_t const first = script.held_bytes();
+  script.global_state();
+  EXPECT_GE(first, script.held_bytes() - first + 2 * sizeof(StreamPosition));
+}
+
+TEST_F(CheckpointManagerTest, StatesBehindAFailureHoldNoMemoryButAreCounted) {
+  script.read("a", 2);
+  script.stream_state("a");
+  script.persist("a", 0, 2);
+  for (int state = 0; state < 4; ++state) {
+    script.read("a", 1);
+    script.stream_state("a");
+  }
+  script.manager("a").mark_failing();
+  EXPECT_EQ(script.flush(), Ids{1});
+  EXPECT_EQ(script.held_bytes(), 0u);
+  script.read("a", 1);
+  script.stream_state("a");
+  EXPECT_EQ(script.held_bytes(), 0u);
+  EXPECT_EQ(script.flush(), Ids{});
+  EXPECT_EQ(script.checkpoints.pending_count(), 5u);
+  EXPECT_EQ(script.checkpoints.describe_pending(),
+            "STATE 2 of stream a is behind the failure of stream a, 4 more behind it");
+}
+
+TEST_F(CheckpointManagerTest, AStateThatComesAfterTheFailureOfItsStreamHoldsNoMemory) {
+  script.read("a", 2);
+  script.manager("a").mark_failing();
+  script.flush();
+  script.stream_state("a");
+  EXPECT_EQ(script.held_bytes(), 0u);
+  script.stream_state("b");
+  EXPECT_EQ(script.flush(), Ids{2});
+}
+
+TEST_F(CheckpointManagerTest, GlobalStatesBeforeAFailureAreKeptAndPrinted) {
+  script.read("a", 1);
+  script.global_state();
+  std::uint64_t const of_first = script.held_bytes();
+  script.read("b", 1);
+  script.global_state();
+  script.global_state();
+  script.manager("b").mark_failing();
+  script.flush();
+  EXPECT_EQ(script.held_bytes(), of_first);
+  EXPECT_EQ(script.checkpoints.describe_pending(),
+            "STATE 1 of the sync waits for records 0 to 0 of stream a, 2 more behind it");
+  script.persist("a", 0, 1);
+  EXPECT_EQ(script.flush(), Ids{1});
+  EXPECT_EQ(script.checkpoints.describe_pending(),
+            "STATE 2 of the sync is behind the failure of stream b, 1 more behind it");
+}
+
+TEST_F(CheckpointManagerTest, AnEarlierFailureOfAnotherStreamDropsMore) {
+  script.global_state();
+  script.read("a", 1);
+  script.global_state();
+  script.global_state();
+  script.read("b", 1);
+  script.global_state();
+  script.manager("b").mark_failing();
+  EXPECT_EQ(script.hand_out(), Ids{1});
+  script.manager("a").mark_failing();
+  EXPECT_EQ(script.flush(), Ids{1});
+  EXPECT_EQ(script.held_bytes(), 0u);
+  EXPECT_EQ(script.checkpoints.pending_count(), 3u);
+  EXPECT_EQ(script.checkpoints.describe_pending(),
+            "STATE 2 of the sync is behind the failure of stream a, 2 more behind it");
+}
+
+TEST(CheckpointManager, StatesOfAStreamThatDidNotReplaceItsOldDataHoldNoMemory) {
+  Script script(append_and_overwrite());
+  script.stream_state("b");
+  script.stream_state("b");
+  script.end("b", StreamEnd::incomplete);
+  EXPECT_EQ(script.flush(), Ids{});
+  EXPECT_EQ(script.held_bytes(), 0u);
+  EXPECT_EQ(script.checkpoints.describe_pending(),
+            "STATE 1 of stream b waits until stream b has replaced its old data, 1 more behind it");
+}
+
+TEST(CheckpointManager, AFailingStreamWhoseCloseGoesWellLosesNothing) {
+  Script script(append_and_overwrite());
+  script.read("b", 2);
+  script.stream_state("b");
+  script.persist("b", 0, 2);
+  script.manager("b").mark_failing();
+  EXPECT_EQ(script.flush(), Ids{});
+  script.end("b", StreamEnd::complete);
+  EXPECT_EQ(script.flush(), Ids{1});
+}
+
+TEST(CheckpointManager, StatesThatWaitForACloseMayHoldOnlySoMuch) {
+  constexpr std::uint64_t held_bytes_max = 10'000;
+  for (bool const is_global : {false, true}) {
+    SCOPED_TRACE(is_global);
+    Script script(append_and_overwrite(), held_bytes_max);
+    script.padding_bytes = 4'000;
+    auto const add_state = [&] { return is_global ? script.global_state() : script.stream_state("b"); };
+    add_state();
+    add_state();
+    try {
+      add_state();
+      ADD_FAILURE() << "no error";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      EXPECT_EQ(std::string(error.what()),
+                fmt::format("a STATE of {} cannot be kept until stream b has replaced its old data: 2 STATEs wait for "
+                            "such a close already and hold {} bytes, of 10000 that they may hold; give the sync more "
+                            "memory (memory_bytes)",
+                            is_global ? "the sync" : "stream b", script.held_bytes()));
+    }
+    EXPECT_EQ(script.checkpoints.pending_count(), 2u);
+    script.end("b", StreamEnd::complete);
+    EXPECT_EQ(script.flush(), (Ids{1, 2}));
+    for (int state = 0; state < 3; ++state) add_state();  // they wait for no close any more
+    EXPECT_EQ(script.checkpoints.pending_count(), 3u);
+  }
+}
+
+TEST(CheckpointManager, OneLargeStateMayWaitForACloseAlone) {
+  Script script(append_and_overwrite(), 1'000);
+  script.padding_bytes = 4'000;
+  script.stream_state("b");
+  for (int state = 0; state < 5; ++state) script.stream_state("a");  // waits for no close
+  EXPECT_EQ(script.checkpoints.pending_count(), 6u);
+}
+
+TEST(CheckpointManager, NobodyWaitsForTheMemoryOfStatesThatWaitForAClose) {
+  Script script(append_and_overwrite());
+  script.read("b", 1);
+  script.stream_state("b");
+  script.read("a", 1);
+  script.stream_state("a");
+  script.memory.set_lasting(true);  // the test's own
+  EXPECT_FALSE(script.lets_alone()) << "the STATE of a will go when its record is loaded";
+  script.persist("a", 0, 1);
+  EXPECT_EQ(script.flush(), Ids{2});
+  EXPECT_TRUE(script.lets_alone());
+  script.end("b", StreamEnd::complete);
+  script.hand_out();  // its record is not loaded, but will be
+  EXPECT_FALSE(script.lets_alone());
 }
 
 TEST_F(CheckpointManagerTest, AFailedStreamAcknowledgesWhatIsPersisted) {

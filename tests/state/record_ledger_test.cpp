@@ -34,6 +34,40 @@ TEST(RecordLedger, WithoutARecordEverythingIsComplete) {
   EXPECT_EQ(ledger.first_not_persisted().size(), 0u);
 }
 
+TEST(RecordLedger, WhatIsKeptOnDiskIsSafeAndNotLoaded) {
+  RecordLedger ledger = ledger_with(10);
+  ledger.keep({0, 6});
+  EXPECT_TRUE(ledger.persisted_until(6));
+  EXPECT_FALSE(ledger.persisted_until(7));
+  EXPECT_EQ(ledger.first_not_persisted(), (Interval{6, 10}));
+  EXPECT_EQ(ledger.count(BatchState::persisted), 0u);
+  EXPECT_FALSE(ledger.is_loaded(0));
+  EXPECT_FALSE(ledger.is_complete({0, 1}));
+  ledger.reject({2, 3});
+  ledger.report({0, 2}, BatchState::complete);
+  EXPECT_TRUE(ledger.is_complete({0, 3}));
+  EXPECT_FALSE(ledger.is_complete({0, 4}));
+  expect_system_error("only 10 records were read", [&] { ledger.keep({9, 11}); });
+}
+
+TEST(RecordLedger, AResumedOneKnowsWhatIsLeft) {
+  RecordLedger ledger;
+  ledger.resume(20, {{15, 18}, {3, 5}});
+  EXPECT_EQ(ledger.records_read(), 20u);
+  EXPECT_TRUE(ledger.persisted_until(20));
+  EXPECT_EQ(ledger.first_incomplete(), (Interval{3, 5}));
+  EXPECT_EQ(ledger.count(BatchState::complete), 0u) << "what earlier syncs did is not counted";
+  ledger.report({3, 5}, BatchState::complete);
+  EXPECT_EQ(ledger.first_incomplete(), (Interval{15, 18}));
+  ledger.report({15, 18}, BatchState::complete);
+  EXPECT_TRUE(ledger.all_complete());
+  EXPECT_EQ(ledger.count(BatchState::complete), 5u);
+  EXPECT_EQ(ledger.records_of_this_sync(), 5u);
+  ledger.add_read(21);
+  EXPECT_EQ(ledger.records_of_this_sync(), 6u);
+  EXPECT_FALSE(ledger.persisted_until(21));
+}
+
 TEST(RecordLedger, RecordsReadNeverGoBack) {
   RecordLedger ledger = ledger_with(10);
   ledger.add_read(4);

@@ -318,5 +318,37 @@ TEST(StreamManager, AStateBeforeAnyRecordIsSafeAtOnce) {  // 82
   EXPECT_FALSE(users().is_safe_until(1));
 }
 
+// ---- what it notes ----
+
+struct ChangeRow {
+  std::string_view name;
+  std::function<void(StreamManager&)> change;
+};
+
+TEST(StreamManager, NotesWhatMayReleaseAState) {
+  BatchEnvelope const batch(StreamDescriptor("a"), BatchId(1), Interval{0, 1}, Batch::persisted());
+  ChangeRow const rows[] = {
+      {"a batch", [&](StreamManager& stream) { stream.update_batch_state(batch); }},
+      {"rejected records", [](StreamManager& stream) { stream.reject_records({0}); }},
+      {"it is going to fail", [](StreamManager& stream) { stream.mark_failing(); }},
+      {"it failed", [](StreamManager& stream) { stream.mark_failed(system_error("broken")); }},
+      {"it was closed",
+       [](StreamManager& stream) {
+         stream.mark_end_of_stream(EndOfStream(StreamStatus::complete, 2, true, true));
+         stream.mark_succeeded(StreamOutcome(StreamEnd::complete, 2));
+       }},
+  };
+  for (ChangeRow const& row : rows) {
+    SCOPED_TRACE(row.name);
+    ChangedStreams changed(3);
+    StreamManager stream(std::make_shared<DestinationStream const>(append_stream("a")), &changed, 2);
+    stream.add_read(2, 0);
+    EXPECT_EQ(changed.take(), std::vector<std::size_t>());
+    row.change(stream);
+    EXPECT_EQ(changed.take(), std::vector<std::size_t>{2});
+    EXPECT_EQ(changed.take(), std::vector<std::size_t>());
+  }
+}
+
 }  // namespace
 }  // namespace landfall

@@ -50,7 +50,7 @@ void expect_system_error(std::string_view part, Action action) {
     ADD_FAILURE() << "no error, expected: " << part;
   } catch (Error const& error) {
     EXPECT_EQ(error.error_class(), ErrorClass::system);
-    EXPECT_THAT(error.what(), testing::HasSubstr(std::string(part)));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(std::string(part)));
   }
 }
 

@@ -95,6 +95,17 @@ TEST_F(InputConsumerTest, AStopEndsTheStreamsAsBrokenOff) {
   EXPECT_EQ(ends.at(stream("orders")).status, StreamStatus::complete);
 }
 
+TEST_F(InputConsumerTest, ALineThatNeedsAllOfTheMemoryGetsTheRoomForCopiesToo) {
+  std::string const usual = record("users", R"({"text":")" + std::string(400, 'x') + R"("})") + "\n";
+  source.chunk(usual + usual + record("orders") + "\n");  // the few bytes of orders are copied out
+  source.chunk(record("users", R"({"text":")" + std::string(budget.capacity_bytes(), 'x') + R"("})") + "\n");
+  read({"users", "orders"});
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_TRUE(outcome->succeeded());
+  EXPECT_EQ(data_of("users").size(), 3U);
+  EXPECT_EQ(data_of("orders").size(), 1U);
+}
+
 TEST_F(InputConsumerTest, AnInputMuchLargerThanTheMemoryIsReadInItsBounds) {
   auto const read_bytes = 3'000'000U;
   std::size_t records = 0;

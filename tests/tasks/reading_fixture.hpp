@@ -138,7 +138,7 @@ class ReadingTest : public LauncherTest {
 
   testing::ScriptedSource source{simulation};
   MemoryBudget budget{1 << 20};
-  BatchSpiller spiller{SpillPolicy::never, nullptr, budget, budget, nullptr};
+  BatchSpiller spiller{SpillPolicy::never, nullptr, budget, budget, false, nullptr};
   ReaderOptions reader;
   BatchLimits limits;
   Duration loading_takes{};

@@ -18,8 +18,8 @@ class UpdateCheckpointsTest : public LauncherTest {
   void start_printing() {
     make({"users"}, [this](LauncherParts& parts) {
       checkpoints.emplace(*sync);
-      parts.update_checkpoints =
-          std::make_unique<CheckpointPrinterTaskFactory>(checkpoint_queue, *checkpoints, sink, scope, 60s, 30s);
+      parts.update_checkpoints = std::make_unique<CheckpointPrinterTaskFactory>(checkpoint_queue, *checkpoints, sink,
+                                                                                nullptr, scope, 60s, 30s);
     });
     start();
     setup_done();
@@ -34,7 +34,7 @@ class UpdateCheckpointsTest : public LauncherTest {
     state.line = R"({"type":"STATE","state":{"type":"STREAM"}})";
     state.state_end = state.line.size() - 2;
     state.state_has_members = true;
-    std::vector<StreamPosition> positions{StreamPosition(stream("users"), RecordCounts(records, 0))};
+    std::vector<StreamPosition> positions{StreamPosition(0, RecordCounts(records, 0))};
     checkpoint_queue.push_now(Checkpoint(std::move(state), std::move(positions), simulation.now()), 1);
     simulation.run_for(0s);
   }

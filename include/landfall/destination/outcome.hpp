@@ -27,7 +27,7 @@ struct StreamOutcome {
       : end(stream_end), record_count(records), error(std::move(cause)) {}
 
   StreamEnd end = StreamEnd::complete;
-  std::uint64_t record_count = 0;  ///< read in this sync; 0 lets a loader skip expensive merges
+  std::uint64_t record_count = 0;  ///< read in this sync, or found on disk by it; 0 lets a loader skip expensive merges
   std::optional<Error> error;      ///< the cause, unless the end is complete
 
   /// Only then may old data be replaced.

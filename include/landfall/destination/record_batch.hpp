@@ -61,6 +61,9 @@ struct RecordRun {
   std::uint64_t bytes = 0;        ///< of the `data` and `meta` of all
 
   std::uint32_t size() const noexcept { return end - begin; }
+
+  /// Becomes one run with `next`, where they lie together: true then.
+  bool join(RecordRun const& next) noexcept;
 };
 
 /// One record, valid while its RecordBatch lives. Cheap to copy.

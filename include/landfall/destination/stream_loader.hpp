@@ -60,7 +60,11 @@ class StreamLoader {
   /// The end of the stream, good or bad; replace old data only if outcome.succeeded().
   virtual awaitable<void> close(StreamOutcome outcome);
 
-  /// After a call for this batch of which nobody knows the outcome: were its records applied? Default: unknown.
+  /// After a call for this batch of which nobody knows the outcome: were its records applied? With spill.resume also
+  /// before the first call for a batch that an earlier process left on disk, and may have loaded: unless it was applied
+  /// it is loaded. Such a batch may hold fewer records than before, and come whole where it was loaded in parts: a
+  /// loader that is to store nothing twice remembers BatchId::value together with the numbers of the records.
+  /// Default: unknown.
   virtual awaitable<ProbeResult> probe(BatchId batch);
 };
 

@@ -75,6 +75,9 @@ class PhaseRunner {
     co_return std::move(*answer);
   }
 
+  /// Asks, before the first attempt of this process, for what an earlier one may have done. Retried as the phase says.
+  awaitable<bool> was_applied(std::string name, Probe probe);
+
  private:
   template <class T>
   static awaitable<void> keep_answer(std::shared_ptr<std::optional<T>> answer, awaitable<T> call) {

@@ -24,7 +24,13 @@ class WaitingBatch {
   RecordNumber end_number() const noexcept {
     return on_disk() ? spilled_->batch().end_number() : records_.end_number();
   }
+  RecordNumber first_number() const noexcept {
+    return on_disk() ? spilled_->batch().first_number : records_.first_number();
+  }
   std::uint64_t bytes() const noexcept { return on_disk() ? spilled_->batch().bytes : records_.bytes(); }
+
+  /// Null: they are in memory.
+  SpilledRecords* spilled() const noexcept { return spilled_.get(); }
 
   RecordBatch take_records() noexcept { return std::move(records_); }
   std::unique_ptr<SpilledRecords> take_spilled() noexcept { return std::move(spilled_); }

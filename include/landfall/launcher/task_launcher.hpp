@@ -79,6 +79,10 @@ struct LauncherParts {
   std::atomic<std::uint64_t>* batch_bytes = nullptr;      ///< optional: told how large the next batches are to be
   std::function<void(LoadChange const&)> on_load_change;  ///< optional; on the control strand, quick
 
+  /// Batches that an earlier process left on disk, in order. They are loaded before anything is read, and each stream
+  /// was told of its own (StreamManager::resume()).
+  std::vector<std::unique_ptr<SpilledRecords>> recovered;
+
   std::unique_ptr<InputConsumerTaskFactory> input_consumer;  ///< optional: without it the input counts as consumed
   std::unique_ptr<SetupTaskFactory> setup;
   std::unique_ptr<OpenStreamTaskFactory> open_stream;
@@ -130,12 +134,14 @@ class TaskLauncher {
   awaitable<bool> handle_open_requested(StreamDescriptor stream);
   awaitable<void> handle_stream_started(StreamDescriptor stream, std::shared_ptr<StreamLoader> loader);
   awaitable<void> handle_new_spilled_file(StreamDescriptor stream, SpilledFile file);
-  /// A batch that waited on disk is in memory again.
-  awaitable<void> handle_batch_read_back(RecordBatch records);
+  /// A batch that waited on disk is in memory again. `spilled`: where it was, and is until it is complete if that says
+  /// so.
+  awaitable<void> handle_batch_read_back(RecordBatch records, std::unique_ptr<SpilledRecords> spilled);
   awaitable<void> handle_new_batch(BatchEnvelope envelope);
   /// Records that cannot be loaded are in the reject file.
   awaitable<void> handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers);
-  /// A pipeline asks before a step takes a batch: false when its stream has failed meanwhile.
+  /// A pipeline asks before a step takes a batch, and a spill task before it writes one: false when its stream has
+  /// failed meanwhile.
   awaitable<bool> handle_step_requested(StreamDescriptor stream);
   /// A pipeline batch goes on as so many batches, each of which will be reported; 0: it goes no further.
   awaitable<void> handle_batch_split(StreamDescriptor stream, std::size_t parts);
@@ -221,11 +227,18 @@ class TaskLauncher {
   static bool has_next(StreamWork const& w);
   RecordBatch take_next_on_strand(StreamWork& w);
   void read_back_on_strand(StreamWork& w);
-  void batch_read_back_on_strand(RecordBatch records);
+  void batch_read_back_on_strand(RecordBatch records, std::unique_ptr<SpilledRecords> spilled);
+  void take_recovered_on_strand();
+  void start_reading_on_strand();
+  void start_reading_if_recovered_on_strand();
+  void release_complete_on_strand(StreamDescriptor const& stream, Interval changed);
+  void release_all_complete_on_strand(StreamWork& w, StreamManager const& manager);
+  bool release_if_complete_on_strand(StreamWork& w, StreamManager const& manager, RecordNumber first);
   void start_calls_on_strand();
   void start_call_on_strand(StreamWork& w);
   bool may_start_call(StreamWork const& w) const;
-  StreamWork* next_to_call() const;
+  void note_ready_on_strand(StreamWork& w);
+  StreamWork* next_ready_on_strand();
   void call_task_ended_on_strand(StreamWork& w, BatchId batch);
   void adapt_on_strand(std::vector<LoadChange> const& changes);
   void work_ended_on_strand(StreamDescriptor const& stream);
@@ -246,14 +259,16 @@ class TaskLauncher {
   asio::strand<asio::any_io_executor> strand_;
   LauncherParts parts_;
   std::map<StreamDescriptor, std::unique_ptr<StreamWork>> work_;
-  std::vector<StreamWork*> turns_;  // streams take turns in starting calls
-  std::size_t next_turn_ = 0;
+  std::deque<StreamWork*> ready_;  // streams whose next batch may be loaded take turns; some cannot go on any more
+  std::size_t failed_streams_ = 0;
   std::deque<Returning> returning_;  // tasks that want a slot back, in order
   LoadGovernor governor_;
   LoadHistory load_history_;
   TaskHandle input_;
   std::vector<std::string> unjoined_tasks_;
   bool started_ = false;
+  bool reading_started_ = false;
+  std::size_t recovering_ = 0;  // batches of an earlier process that are neither complete nor of a failed stream
   bool stopping_ = false;
   bool stop_requested_ = false;
   bool all_failed_ = false;

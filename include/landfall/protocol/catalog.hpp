@@ -40,6 +40,10 @@ struct DestinationStream {
 
   /// Old data must go, but only when the stream ended well: overwrite, or a truncating refresh (0 < minimum).
   bool replaces_old_data() const noexcept;
+
+  /// It replaces old data without a generation that a later attempt could go on with: what an attempt has loaded is
+  /// thrown away unless it ends well.
+  bool starts_anew() const noexcept { return replaces_old_data() && minimum_generation_id.value_or(0) == 0; }
 };
 
 /// The streams of one sync, in the order of the catalog file. A value that is not changed once it is made.

@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include <landfall/protocol/stream_descriptor.hpp>
@@ -42,14 +43,15 @@ class StateMessage {
     Stats() = default;
     RecordCounts delta;  ///< since the previous STATE of its scope; `records` counts what was loaded, without rejected
     RecordCounts total;  ///< since the start of the sync
-    std::vector<std::pair<StreamDescriptor, RecordCounts>> stream_totals;  ///< for the inner states of a GLOBAL one
+    std::span<RecordCounts const> stream_totals;  ///< of a GLOBAL one: of each stream of the catalog, in its order
   };
 
-  /// The line to print, ended by '\n': `destinationStats` and the committed counts are set (values the input had for
-  /// them are dropped), `sourceStats` is added when the source sent none, everything else is as it came.
-  std::string print(Stats const& stats) const;
+  /// Appends the line to print, ended by '\n': `destinationStats` and the committed counts are set (values the input
+  /// had for them are dropped), `sourceStats` is added when the source sent none, everything else is as it came.
+  void print_to(std::string& text, Stats const& stats) const;
 
-  std::size_t size_bytes() const noexcept { return line.size() + sizeof(StateMessage); }
+  /// What it holds in memory.
+  std::size_t size_bytes() const noexcept;
 
   std::string line;                ///< without members that we set ourselves
   std::size_t state_end = 0;       ///< offset of the } that closes the `state` object
@@ -57,8 +59,8 @@ class StateMessage {
   bool has_source_stats = false;
   struct InnerState {
     InnerState() = default;
-    StreamDescriptor stream;
-    std::size_t end = 0;  ///< offset of the } that closes this entry of stream_states
+    std::optional<std::size_t> stream;  ///< its place in the catalog; nothing when it is not there
+    std::size_t end = 0;                ///< offset of the } that closes this entry of stream_states
     bool has_members = false;
   };
   std::vector<InnerState> inner_states;  ///< of a GLOBAL state, in order of offset

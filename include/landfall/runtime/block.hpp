@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include <landfall/runtime/memory_budget.hpp>
@@ -26,6 +27,12 @@ class Block {
   /// A block of exactly this capacity whose bytes, and `extra_bytes` that live as long, are taken from the same budget
   /// without waiting: for a copy of what this one holds.
   std::shared_ptr<Block> sibling(std::size_t capacity, std::size_t extra_bytes) const;
+
+  /// Bytes of the same budget, taken without waiting, that may be kept longer: for what is made of the content.
+  Reservation reserve(std::uint64_t bytes) const noexcept { return reservation_.another(bytes); }
+
+  /// See Reservation::set_lasting(). By one thread at a time, which holds the block.
+  void set_lasting(bool lasting) noexcept { reservation_.set_lasting(lasting); }
 
   /// Accounts for more memory that lives as long as the block (tables of slices into it).
   void account(std::size_t bytes) noexcept { reservation_.grow(bytes); }

@@ -29,6 +29,9 @@ class Reservation {
   /// Another one of the same budget, taken as by grow().
   Reservation another(std::uint64_t bytes) const noexcept;
 
+  /// Whether the bytes stay whatever is read or loaded meanwhile: then nobody waits for them to go.
+  void set_lasting(bool lasting) noexcept;
+
   /// Gives the bytes back now. Again, it does nothing.
   void release() noexcept;
 
@@ -37,6 +40,7 @@ class Reservation {
   Reservation(MemoryBudget& budget, std::uint64_t bytes) : budget_(&budget), bytes_(bytes) {}
   MemoryBudget* budget_ = nullptr;
   std::uint64_t bytes_ = 0;
+  bool lasting_ = false;
 };
 
 /// The one byte budget of a sync: whatever holds records reserves its bytes here first.
@@ -44,8 +48,8 @@ class Reservation {
 /// Units:     bytes really allocated, block headers included.
 /// Threads:   any; a waiter resumes on its own executor.
 /// Lifetime:  outlives every Reservation (the destructor checks it).
-/// Invariant: reserve() never takes more than is free, except alone: a request larger than the capacity is let
-///            through when nothing else is held.
+/// Invariant: reserve() never takes more than is free, except alone: a request that will never fit is let through when
+///            nothing else is held, or only what lasts.
 /// Source:    base design, reservation manager (1.9), behaviours 109-114; W6 (no spinning), W7 (no double release).
 class MemoryBudget {
  public:
@@ -58,9 +62,6 @@ class MemoryBudget {
   /// `when_it_waits`: called once it stands in the line, if it has to; may be null.
   /// Errors: boost::system::system_error(operation_aborted) when cancelled.
   awaitable<Reservation> reserve(std::uint64_t bytes, std::function<void()> when_it_waits = nullptr);
-
-  /// True when reserve(bytes) would not wait now.
-  bool fits(std::uint64_t bytes) const;
 
   /// True while a reserve() waits.
   bool is_waited_for() const;
@@ -76,12 +77,15 @@ class MemoryBudget {
   bool is_turn_on_lock(std::uint64_t ticket) const noexcept;
   void leave_queue_on_lock(std::uint64_t ticket) noexcept;
   void take_on_lock(std::uint64_t bytes) noexcept;
-  void give_back(std::uint64_t bytes) noexcept;
-  void grow(std::uint64_t bytes) noexcept;
+  void give_back(std::uint64_t bytes, std::uint64_t lasting_bytes) noexcept;
+  void grow(std::uint64_t bytes, std::uint64_t lasting_bytes = 0) noexcept;
+  void change_lasting(std::uint64_t bytes, bool lasting) noexcept;
+  void serve_first_on_lock() noexcept;
 
   mutable std::mutex mutex_;
   std::uint64_t const capacity_bytes_;
   std::uint64_t reserved_bytes_ = 0;
+  std::uint64_t lasting_bytes_ = 0;  // of the reserved ones
   std::uint64_t peak_bytes_ = 0;
   std::uint64_t last_ticket_ = 0;
   std::map<std::uint64_t, std::uint64_t> queue_;  // ticket -> bytes, of the requests that wait; the first is served

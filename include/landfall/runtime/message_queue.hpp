@@ -59,6 +59,20 @@ class MessageQueue {
     return true;
   }
 
+  /// As push_quietly(), but `join(last, element)` may put it into the last one that is queued: it says whether it did.
+  template <class Join>
+  bool push_quietly(T element, std::uint64_t bytes, Join join) {
+    std::lock_guard const lock(mutex_);
+    if (closed_) return false;
+    if (elements_.empty() || !join(elements_.back().first, element)) {
+      put_quietly(std::move(element), bytes);
+    } else {
+      elements_.back().second += bytes;
+      queued_bytes_ += bytes;
+    }
+    return true;
+  }
+
   /// The next element in order; empty when the queue is closed and drained.
   awaitable<std::optional<T>> pop() {
     for (;;) {

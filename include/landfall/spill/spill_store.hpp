@@ -24,6 +24,9 @@ struct SpillAcknowledgement {
   RecordNumber position = 0;
 };
 
+/// What a write does where the disk, or the quota, has no room.
+enum class WhenFull { wait, refuse };
+
 /// What an earlier process left behind, to be loaded before any input is read.
 struct SpillRecovery {
   SpillRecovery() = default;
@@ -76,10 +79,12 @@ class SpillStore {
   /// Returns when the batch is written (SpillSync::none) or survives a crash (group). Not empty, without a gap in its
   /// numbers. The records are written from where they lie.
   ///
-  /// Full:   waits while the disk, or the quota, has no room: until releases make some, at most full_deadline.
+  /// Full:   waits while the disk, or the quota, has no room: until releases make some, at most full_deadline. Or not
+  /// at
+  ///         all.
   /// Errors: Error(transient) when none came, or none can come because nothing is left to release; Error(config) for a
   ///         batch larger than max_disk_bytes; Error(transient) when the disk fails. The batch is not written then.
-  awaitable<SpilledBatch> write(RecordBatch batch);
+  awaitable<SpilledBatch> write(RecordBatch batch, WhenFull when_full = WhenFull::wait);
 
   /// The records of a batch, checked, in one block that holds `memory` (of SpilledBatch::memory_bytes()).
   /// Errors: Error(system) which names file, offset, stream and records when they are not as they were written.
@@ -98,6 +103,9 @@ class SpillStore {
   /// acknowledged batch is left: the next start loads those.
   /// Errors: the first failure to remove a file that nobody was told about.
   awaitable<void> close();
+
+  /// Acknowledged records of batches that were not released: the next start loads them.
+  std::uint64_t acknowledged_records() const;
 
   /// Of all files now.
   std::uint64_t disk_bytes() const;

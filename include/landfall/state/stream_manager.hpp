@@ -1,14 +1,17 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <landfall/destination/outcome.hpp>
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/runtime/error.hpp>
 #include <landfall/state/batch_envelope.hpp>
+#include <landfall/state/changed_streams.hpp>
 #include <landfall/state/record_ledger.hpp>
 
 namespace landfall {
@@ -51,11 +54,22 @@ StreamEnd stream_end(DestinationStream const& stream, EndOfStream const& end);
 /// Source:   base design 1.4, 2.2; behaviours 57-86.
 class StreamManager {
  public:
-  explicit StreamManager(std::shared_ptr<DestinationStream const> stream);
+  explicit StreamManager(std::shared_ptr<DestinationStream const> stream)
+      : StreamManager(std::move(stream), nullptr, 0) {}
+  /// `place`: in the catalog, as which it is noted in `changes` when what it lets through changes. Null: nowhere.
+  StreamManager(std::shared_ptr<DestinationStream const> stream, ChangedStreams* changes, std::size_t place);
 
   DestinationStream const& stream() const noexcept { return *stream_; }
   std::shared_ptr<DestinationStream const> const& shared_stream() const noexcept { return stream_; }
   RecordLedger const& ledger() const noexcept { return ledger_; }
+
+  /// The sync goes on where earlier ones have ended: see RecordLedger::resume(). Before any record.
+  void resume(RecordNumber first_number, std::vector<Interval> const& pending);
+  /// Of the first record that this sync reads.
+  RecordNumber first_number() const noexcept { return first_number_; }
+
+  /// These are kept on disk until they are complete. Errors: as RecordLedger::keep().
+  void keep_records(Interval records);
 
   /// Records 0 <= number < end were read, `bytes` more than known before.
   /// Errors: after the end of the stream, when that would be more than it had.
@@ -78,9 +92,17 @@ class StreamManager {
   bool is_batch_processing_complete() const;
 
   /// A STATE that stands behind `end` records of this stream may be printed, as far as this stream is concerned: they
-  /// are persisted, and where old data is replaced without a minimum generation (so that an attempt that fails is
-  /// thrown away) the stream has been closed well. Of a failing stream: what was so when its failure began.
+  /// are persisted, or kept on disk for a restart, and where old data is replaced without a minimum generation (so that
+  /// an attempt that fails is thrown away) the stream has been closed well. Of a failing stream: what was so when its
+  /// failure began. Once true for an `end`, it stays true for it.
   bool is_safe_until(RecordNumber end) const;
+
+  /// Such a STATE will never be printed: it stands behind the failure of the stream, or the stream has ended without
+  /// having replaced its old data.
+  bool is_lost_until(RecordNumber end) const;
+
+  /// No STATE of it may be printed before it has been closed well, which has not happened.
+  bool waits_for_its_close() const;
 
   /// The stream is going to fail: what becomes safe from now on is not acknowledged any more.
   void mark_failing();
@@ -104,8 +126,13 @@ class StreamManager {
   bool had_records() const noexcept { return ledger_.records_read() > 0; }
 
  private:
+  void note_change();
+
   std::shared_ptr<DestinationStream const> stream_;
+  ChangedStreams* changes_;
+  std::size_t place_;
   RecordLedger ledger_;
+  RecordNumber first_number_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::optional<EndOfStream> end_of_stream_;
   bool closed_ = false;

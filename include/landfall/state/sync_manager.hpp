@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <landfall/destination/stream_loader.hpp>
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/runtime/error.hpp>
+#include <landfall/state/changed_streams.hpp>
 #include <landfall/state/stream_manager.hpp>
 
 namespace landfall {
@@ -22,12 +24,19 @@ namespace landfall {
 class SyncManager {
  public:
   explicit SyncManager(DestinationCatalog catalog);
+  SyncManager(SyncManager&&) = default;
+  SyncManager& operator=(SyncManager&&) = default;
 
   DestinationCatalog const& catalog() const noexcept { return catalog_; }
 
   /// Errors: Error(system) "stream ... is not in the catalog".
   StreamManager& stream_manager(StreamDescriptor const& stream);
   StreamManager const& stream_manager(StreamDescriptor const& stream) const;
+  /// Of the stream at this place of the catalog.
+  StreamManager const& stream_at(std::size_t place) const noexcept { return *in_catalog_order_[place]; }
+
+  /// Places of the streams that changed since the last call, see ChangedStreams. For the CheckpointManager alone.
+  std::vector<std::size_t> take_changed_streams() { return changed_streams_->take(); }
 
   /// The loader of a stream whose open() and start() returned. The first registration stays; false for a later one.
   bool register_started_loader(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader);
@@ -43,7 +52,7 @@ class SyncManager {
   bool checkpoints_processed() const noexcept { return checkpoints_processed_; }
 
   /// Every stream of the catalog has a result.
-  bool all_streams_ended() const;
+  bool all_streams_ended();
   /// Every stream of the catalog ended complete.
   bool all_streams_complete() const;
   /// In catalog order.
@@ -63,7 +72,10 @@ class SyncManager {
 
  private:
   DestinationCatalog catalog_;
+  std::unique_ptr<ChangedStreams> changed_streams_;
   std::map<StreamDescriptor, StreamManager> streams_;
+  std::vector<StreamManager const*> in_catalog_order_;
+  std::size_t first_active_ = 0;  // in catalog order; all before it have ended, for good
   std::map<StreamDescriptor, std::shared_ptr<StreamLoader>> loaders_;
   bool setup_complete_ = false;
   bool input_consumed_ = false;

@@ -31,7 +31,7 @@ using MakeConformanceTarget = std::function<std::unique_ptr<ConformanceTarget>(s
 
 /// Which syncs a destination is put through.
 struct ConformanceOptions {
-  ConformanceOptions() { scenarios.own_loader = false; }
+  ConformanceOptions() { scenarios.own_loader = scenarios.with_resume = false; }
 
   std::uint64_t first_seed = 1;
   std::uint64_t seeds = 200;  ///< so many scenarios, two or three syncs each

@@ -65,6 +65,13 @@ class FaultInjector {
   /// Not owned; outlives the sync. Null: calls do not wait.
   void set_gate(CallGate* gate) noexcept { gate_ = gate; }
 
+  /// The sync goes on where earlier ones have ended: `first_numbers` of each stream, `before` the records that those
+  /// have read, by stream and number.
+  void go_on_behind(std::vector<RecordNumber> first_numbers, std::vector<std::vector<InputStep>> const& before);
+
+  /// The rows of each stream, by record number.
+  std::vector<std::vector<std::uint64_t>> rows() const;
+
   /// The place of a stream in the catalog.
   std::size_t index_of(StreamDescriptor const& stream) const;
 
@@ -129,7 +136,7 @@ class FaultInjector {
 
   Clock& clock_;
   Scenario const& scenario_;
-  std::vector<std::vector<InputStep const*>> records_;           // of each stream, by number
+  std::vector<std::vector<InputStep const*>> records_;           // of each stream, by number; null: nobody sent it
   std::vector<std::array<std::size_t, call_kind_count>> calls_;  // made so far: for each stream, the last for no stream
   std::set<std::size_t> unordered_streams_;
   bool with_faults_;

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <landfall/destination/destination.hpp>
@@ -49,6 +51,8 @@ class MemoryStore {
     std::vector<MemoryRow> aside;
     std::optional<std::int64_t> aside_generation;
     std::optional<std::int64_t> replaced_by;  ///< the generation whose good end replaced the rows
+    std::set<BatchId> batches;                ///< that it knows
+    std::set<std::pair<std::uint64_t, RecordNumber>> batch_records;  ///< by the id of their whole batch
   };
   std::map<StreamDescriptor, Table> tables_;
   bool unplugged_ = false;
@@ -70,6 +74,8 @@ class MemoryDestination final : public Destination {
     std::vector<BatchState> answers{BatchState::complete};  ///< of a loader, one after the other; the last: complete
     bool needs_order = true;                                ///< of a loader
     bool load_steps = false;                                ///< two steps do the work instead
+    bool remembers_records = false;  ///< one of a batch that comes again after a crash is not stored twice
+    bool probes_earlier = false;     ///< says of such a batch that it was applied: not where records are rejected
     Defect defect = Defect::none;
   };
 

@@ -38,14 +38,16 @@ struct OracleOptions {
 /// Healed:    what must not fail a stream: a transient error while attempts are left; an unknown outcome, or anything
 ///            else thrown in a process call, when probe() knows what became of it, while attempts are left; a slow or
 ///            late answer; rejected records with a reject sink.
+/// Resume:    a STATE may stand behind records that wait on disk; that they are loaded in the end is seen in the rows.
+///            Records of an earlier process come at most once more, before those that are read.
 /// Tolerated: which streams fail when the whole sync is hit (its output, setup, fail-fast, a stop that cancels or whose
 ///            time is over).
 /// Returns:   the first broken promise.
 std::optional<Violation> check_run(Scenario const& scenario, std::vector<InputStep> const& input, bool cut_last_line,
                                    ObservedRun const& run, OracleOptions const& options = OracleOptions());
 
-/// What the records of a stream have become at the reject sink: their rows, once each.
-std::vector<std::uint64_t> rejected_rows(std::vector<InputStep> const& input, Trace const& trace, std::size_t stream);
+/// The rows of a stream that are at the reject sink, once each, ascending.
+std::vector<std::uint64_t> rejected_rows(ObservedRun const& run, std::size_t stream);
 
 /// A row as it is found in the destination.
 struct FoundRow {
@@ -59,10 +61,10 @@ struct FoundRow {
 std::optional<Violation> check_rows_after_first(Scenario const& scenario, ObservedRun const& first, std::size_t stream,
                                                 std::vector<FoundRow> const& found);
 
-/// Judges what a stream holds when the sync was repeated, from the STATEs that `first` had acknowledged, and went well:
-/// the same as after a plain replay of the input by the rules of the stream's sync mode. A row that was acknowledged
-/// is there once, another one at least once.
-std::optional<Violation> check_rows_at_end(Scenario const& scenario, ObservedRun const& first, std::size_t stream,
-                                           std::vector<FoundRow> const& found);
+/// Judges what a stream holds when the sync was repeated, each time from the STATEs on that were acknowledged before,
+/// and the last of `runs` went well: the same as after a plain replay of the input by the rules of the stream's sync
+/// mode. A row that the first one has acknowledged is there once, another one at least once.
+std::optional<Violation> check_rows_at_end(Scenario const& scenario, std::vector<ObservedRun const*> const& runs,
+                                           std::size_t stream, std::vector<FoundRow> const& found);
 
 }  // namespace landfall::testing

@@ -96,11 +96,15 @@ struct Scenario {
   bool needs_order = true;                                ///< else batches of a stream are loaded side by side
   std::optional<std::size_t> calls_at_once;               ///< always; none: found out
   SpillPolicy spill = SpillPolicy::never;                 ///< to a simulated disk
+  bool resume = false;                                    ///< with `always`: what waits there counts as persisted
   bool load_steps = false;                                ///< a pipeline of two steps does the work instead
   Duration latency{};                                     ///< each call of the destination takes up to this
   std::vector<Fault> faults;
-  std::optional<std::uint64_t> stop_at;   ///< a request to stop before this event of the simulation
-  std::optional<std::uint64_t> crash_at;  ///< the process is gone before this event
+  std::optional<std::uint64_t> stop_at;         ///< a request to stop before this event of the simulation
+  std::optional<std::uint64_t> crash_at;        ///< the process is gone before this event
+  std::optional<std::uint64_t> power_cut_at;    ///< the process is gone when the disk has made this step
+  std::optional<std::uint64_t> crash_again_at;  ///< so is the one that goes on after it
+  std::uint64_t disk_fate = 0;                  ///< what is on the disk after a crash: SimulatedDisk::after_crash()
 };
 
 /// What make_scenario() may come up with.
@@ -119,7 +123,8 @@ struct ScenarioLimits {
   bool with_bad_input = true;
   bool with_stop = true;
   bool with_crash = true;
-  bool own_loader = true;  ///< the answers, steps and need of order of MemoryDestination vary too
+  bool with_resume = true;  ///< of a destination that knows the ids of its batches after a crash
+  bool own_loader = true;   ///< the answers, steps and need of order of MemoryDestination vary too
 };
 
 /// The same seed and limits give the same scenario, on every machine.

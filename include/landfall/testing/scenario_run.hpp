@@ -55,11 +55,13 @@ struct ScenarioResult {
   ScenarioResult() = default;
   std::optional<Violation> violation;  ///< the first one
   ObservedRun first;
-  std::optional<ObservedRun> again;  ///< none when the first one has shown a violation
+  std::optional<ObservedRun> between;  ///< the one that crashes as well, with Scenario::crash_again_at
+  std::optional<ObservedRun> again;    ///< none when one before has shown a violation
 };
 
 /// Plays a scenario: the sync with all that goes wrong in it, then the sync that the platform would start next, over
-/// what the first one has left, without any fault; the oracle judges both, and what is in the store after each.
+/// what the first one has left in store and disk, without any fault (but for a second crash); the oracle judges both,
+/// and what is in the store after each.
 ScenarioResult run_scenario(Scenario const& scenario, ScenarioTarget& target, bool with_retries = true,
                             CallGate* gate = nullptr, std::function<bool()> on_idle = {});
 

@@ -14,6 +14,7 @@
 #include <landfall/testing/fault_injector.hpp>
 #include <landfall/testing/memory_destination.hpp>
 #include <landfall/testing/scenario.hpp>
+#include <landfall/testing/simulated_disk.hpp>
 #include <landfall/testing/trace.hpp>
 
 namespace landfall::testing {
@@ -28,12 +29,14 @@ struct ObservedRun {
   std::size_t steps_read = 0;        ///< of its input, handed to the reader
   bool end_read = false;             ///< the reader was told that the input has ended
   bool crashed = false;
-  bool stopped = false;                     ///< a stop was requested while it ran
-  std::set<std::size_t> unordered_streams;  ///< whose loaders said that they need no order
-  std::size_t parked = 0;                   ///< pieces of work that still waited when the sync had ended
-  std::uint64_t longest_line = 0;           ///< of its input, in bytes
-  std::uint64_t events = 0;                 ///< of the simulation
-  TimePoint ended_at{};                     ///< virtual
+  bool stopped = false;                          ///< a stop was requested while it ran
+  std::set<std::size_t> unordered_streams;       ///< whose loaders said that they need no order
+  std::vector<RecordNumber> first_numbers;       ///< of each stream; empty: with resume it ended before it knew them
+  std::vector<std::vector<std::uint64_t>> rows;  ///< of each stream, by record number
+  std::size_t parked = 0;                        ///< pieces of work that still waited when the sync had ended
+  std::uint64_t longest_line = 0;                ///< of its input, and of what is loaded again, in bytes
+  std::uint64_t events = 0;                      ///< of the simulation
+  TimePoint ended_at{};                          ///< virtual
 };
 
 /// What a run is made of, beside its scenario.
@@ -44,7 +47,13 @@ struct RunParts {
   std::function<std::unique_ptr<Destination>(Trace& trace, Clock& clock)> make_destination;
   std::vector<InputStep> input;
   bool cut_last_line = false;
-  bool with_faults = true;  ///< else the scenario's faults, stop and crash are left out
+  bool with_faults = true;                     ///< else the scenario's faults and its stop are left out
+  std::optional<std::uint64_t> crash_at;       ///< before this event
+  std::optional<std::uint64_t> power_cut_at;   ///< when the disk has made this step
+  std::shared_ptr<SimulatedDisk> disk;         ///< to spill to
+  std::vector<std::vector<InputStep>> before;  ///< the records that earlier processes have read, by stream and number
+  std::uint64_t longest_line_before = 0;       ///< of their inputs
+  int day = 0;                                 ///< of its clock
   std::function<void()> on_crash;
   CallGate* gate = nullptr;  ///< not owned
   /// Called when nothing is ready, before the time goes on: true when it made something ready.

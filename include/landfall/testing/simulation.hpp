@@ -98,8 +98,10 @@ class Simulation final : public asio::execution_context, public Clock {
   /// Begins at TimePoint{}.
   TimePoint now() const override { return now_; }
 
-  /// 2024-01-01T00:00:00Z, and the virtual time since the beginning.
+  /// 2024-01-01T00:00:00Z unless set_wall_start() said another, and the virtual time since the beginning.
   std::chrono::system_clock::time_point wall_now() const override;
+
+  void set_wall_start(std::chrono::sys_days day) { wall_start_ = day; }
 
   awaitable<void> sleep_until(TimePoint when) override;
   std::unique_ptr<Alarm> call_at(asio::any_io_executor executor, TimePoint when, std::function<void()> ring) override;
@@ -176,6 +178,7 @@ class Simulation final : public asio::execution_context, public Clock {
   std::int64_t outstanding_ = 0;
   bool running_ = false;
   TimePoint now_{};
+  std::chrono::sys_days wall_start_ = std::chrono::year(2024) / 1 / 1;
   std::vector<std::unique_ptr<Work>> ready_;
   std::map<SleeperKey, std::unique_ptr<Sleeper>> sleepers_;
 };

@@ -23,7 +23,7 @@ StateMessage sample_state(std::uint64_t stream) {
   auto const block = block_of(line);
   MessageParser parser;
   parser.parse(std::string_view(block->data(), line.size()));
-  return parser.take_state();
+  return parser.take_state([](StreamName const&) { return std::nullopt; });
 }
 
 /// The STATEs of a sync, in turns from all streams.
@@ -41,7 +41,7 @@ class Sync {
     read.records += records_between;
     read.bytes += records_between * 500;
     sync_.stream_manager(descriptor).add_read(read.records, records_between * 500);
-    std::vector<StreamPosition> positions{StreamPosition(descriptor, read)};
+    std::vector<StreamPosition> positions{StreamPosition(stream, read)};
     checkpoints_.add(Checkpoint(std::move(state), std::move(positions), TimePoint{}));
   }
 
