@@ -143,7 +143,7 @@ awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
 awaitable<void> TaskLauncher::handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers) {
   co_await on_strand([this, &stream, &numbers] {
     parts_.sync.stream_manager(stream).reject_records(numbers);
-    for (RecordNumber const number : numbers) release_complete_on_strand(stream, Interval{number, number + 1});
+    if (!numbers.empty()) release_complete_on_strand(stream, Interval{numbers.front(), numbers.back() + 1});
     parts_.checkpoint_queue.wake();
     stream_complete_on_strand(stream);
   });

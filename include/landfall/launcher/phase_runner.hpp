@@ -75,7 +75,7 @@ class PhaseRunner {
     co_return std::move(*answer);
   }
 
-  /// Asks, before the first attempt of this process, for what an earlier one may have done. Retried as the phase says.
+  /// Asks, before the first attempt, for what an earlier process may have done. Retries and errors: as run().
   awaitable<bool> was_applied(std::string name, Probe probe);
 
  private:

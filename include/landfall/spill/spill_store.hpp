@@ -79,9 +79,9 @@ class SpillStore {
   /// Returns when the batch is written (SpillSync::none) or survives a crash (group). Not empty, without a gap in its
   /// numbers. The records are written from where they lie.
   ///
-  /// Full:   waits while the disk, or the quota, has no room: until releases make some, at most full_deadline. Or not
-  /// at
-  ///         all.
+  /// Full:   with WhenFull::wait it waits while the disk, or the quota, has no room: until releases make some, at most
+  ///         full_deadline.
+  ///         With WhenFull::refuse it removes what can be removed, and fails if that is not enough.
   /// Errors: Error(transient) when none came, or none can come because nothing is left to release; Error(config) for a
   ///         batch larger than max_disk_bytes; Error(transient) when the disk fails. The batch is not written then.
   awaitable<SpilledBatch> write(RecordBatch batch, WhenFull when_full = WhenFull::wait);
