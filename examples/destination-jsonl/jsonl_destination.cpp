@@ -45,7 +45,15 @@ class JsonlLoader : public landfall::StreamLoader {
   }
 
   landfall::awaitable<landfall::Batch> process_records(landfall::RecordBatch records) override {
-    auto const mark = co_await landfall::run_blocking([&] { return file_.blocking_write(records, now()); });
+    constexpr std::uint64_t small_bytes = 1 << 20;
+    // Of a small batch another call would cost more than what could be written meanwhile: there are many streams.
+    bool const syncs_at_once = records.bytes() < small_bytes;
+    auto const mark = co_await landfall::run_blocking([&] {
+      auto const end = file_.blocking_write(records, now());
+      if (syncs_at_once) file_.blocking_sync(end);
+      return end;
+    });
+    if (syncs_at_once) co_return landfall::Batch::complete();
     co_return landfall::Batch::staged(mark);
   }
 

@@ -11,8 +11,12 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 #include <system_error>
+#include <utility>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/error.hpp>
@@ -21,6 +25,7 @@
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/blocking.hpp>
 #include <landfall/runtime/error.hpp>
+#include <landfall/runtime/wait_list.hpp>
 
 namespace landfall {
 
@@ -29,9 +34,10 @@ namespace {
 constexpr int wanted_pipe_bytes = 1 << 20;
 constexpr std::size_t least_ready_bytes = 256 << 10;  // of a pipe: with less, each read would bring only a little
 
-bool holds_at_least(int pipe, std::size_t bytes) {
+bool holds_much(int pipe, std::size_t wanted_bytes) {
   int held = 0;
-  return ::ioctl(pipe, FIONREAD, &held) == 0 && static_cast<std::size_t>(held) >= bytes;
+  std::size_t const much = std::min(wanted_bytes, least_ready_bytes);
+  return ::ioctl(pipe, FIONREAD, &held) == 0 && static_cast<std::size_t>(held) >= much;
 }
 
 Error reading_failed(int error_number) {
@@ -97,14 +103,36 @@ struct FdSource::ReadCall {
   };
 };
 
+// A read() that has not been asked for yet.
+struct FdSource::ReadingAhead {
+  ReadingAhead(std::span<char> where, std::shared_ptr<Wake> source_wake) : room(where), call(std::move(source_wake)) {}
+
+  void end(detail::RemoteCall<std::size_t> outcome) {
+    std::lock_guard const lock(mutex);
+    result = std::move(outcome);
+    ended = true;
+    waiters.wake_all();
+    ended_condition.notify_all();
+  }
+
+  std::span<char> const room;
+  ReadCall call;
+  std::mutex mutex;
+  bool ended = false;
+  detail::RemoteCall<std::size_t> result;  // when it has ended
+  WaitList waiters;
+  std::condition_variable ended_condition;
+};
+
 FdSource::FdSource(int fd) : fd_(fd), is_pipe_(::fcntl(fd, F_GETPIPE_SZ) > 0), wake_(std::make_shared<Wake>()) {
   ::fcntl(fd_, F_SETPIPE_SZ, wanted_pipe_bytes);  // only faster: no pipe, or not allowed, is no error
 }
 
-FdSource::~FdSource() = default;
+FdSource::~FdSource() { stop_reading_ahead(); }
 
 awaitable<std::size_t> FdSource::read(std::span<char> room) {
   LANDFALL_ASSERT(!room.empty());
+  if (ahead_) co_return co_await take_ahead(room);
   if (std::size_t const taken = take_ready(room); taken > 0) co_return taken;
   auto const call = std::make_shared<ReadCall>(wake_);
   auto blocking_call = [this, &call, room] { return blocking_read(*call, room); };
@@ -118,10 +146,58 @@ awaitable<std::size_t> FdSource::read(std::span<char> room) {
   co_return result.take();
 }
 
+void FdSource::read_ahead(std::span<char> room) {
+  LANDFALL_ASSERT(!room.empty());
+  LANDFALL_ASSERT(ahead_ == nullptr);
+  if (is_pipe_ && !holds_much(fd_, room.size())) return;
+  auto const reading = std::make_shared<ReadingAhead>(room, wake_);
+  auto read = [this, ahead = reading] {
+    detail::RemoteCall<std::size_t> outcome;
+    auto blocking_call = [&] { return blocking_read(ahead->call, ahead->room); };
+    try {
+      outcome.run(blocking_call);
+    } catch (...) {
+      outcome.failure = std::current_exception();
+    }
+    ahead->end(std::move(outcome));
+  };
+  asio::use_service<BlockingPool>(threads_).submit(std::move(read));
+  ahead_ = reading;
+}
+
+awaitable<std::size_t> FdSource::take_ahead(std::span<char> room) {
+  auto const ahead = ahead_;
+  LANDFALL_ASSERT(ahead->room.data() == room.data() && ahead->room.size() == room.size());
+  auto ended = [&ahead = *ahead] { return ahead.ended; };
+  for (;;) {
+    {
+      std::lock_guard const lock(ahead->mutex);
+      if (ended()) break;
+    }
+    try {
+      co_await ahead->waiters.wait(ahead->mutex, ended);
+    } catch (...) {
+      stop_reading_ahead();  // the room goes with the caller
+      throw;
+    }
+  }
+  ahead_.reset();
+  if (ahead->result.failure) std::rethrow_exception(std::exchange(ahead->result.failure, nullptr));
+  co_return ahead->result.take();
+}
+
+void FdSource::stop_reading_ahead() noexcept {
+  if (!ahead_) return;
+  auto const ahead = std::exchange(ahead_, nullptr);
+  ahead->call.cancel();
+  std::unique_lock lock(ahead->mutex);
+  ahead->ended_condition.wait(lock, [&ahead = *ahead] { return ahead.ended; });
+}
+
 // 0: nothing, or nobody knows.
 std::size_t FdSource::take_ready(std::span<char> room) {
   if (!can_take_ready_) return 0;
-  if (is_pipe_ && !holds_at_least(fd_, std::min(room.size(), least_ready_bytes))) return 0;
+  if (is_pipe_ && !holds_much(fd_, room.size())) return 0;
   iovec part{room.data(), room.size()};
   auto const taken = ::preadv2(fd_, &part, 1, -1, RWF_NOWAIT);
   if (taken >= 0) return static_cast<std::size_t>(taken);

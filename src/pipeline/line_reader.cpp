@@ -23,9 +23,10 @@ awaitable<std::optional<InputLines>> LineReader::next() {
   for (;;) {
     if (failure_) throw Error(*failure_);
     if (ended_) co_return std::nullopt;
-    if (block_ == nullptr || end_ == block_->capacity()) co_await change_block();
+    if (needs_block()) co_await change_block();
 
     std::span<char> const room(block_->data() + end_, next_read_bytes());
+    static_cast<void>(reading_ahead_.release());  // the read ends it
     std::size_t const count = co_await source_.read(room);
     LANDFALL_ASSERT(count <= room.size());
     if (count == 0) co_return take_last_line();
@@ -36,25 +37,52 @@ awaitable<std::optional<InputLines>> LineReader::next() {
     std::size_t const line_end = std::string_view(block_->data() + fresh, count).rfind('\n');
     if (line_end != std::string_view::npos) {
       std::optional<InputLines> lines = take_lines(fresh + line_end + 1);
-      if (lines) co_return lines;
-    } else if (end_ - begin_ > longest_line_bytes_) {
+      if (!lines) continue;
+      read_ahead();
+      co_return lines;
+    }
+    if (end_ - begin_ > longest_line_bytes_) {
       refuse_line(std::string_view(block_->data() + begin_, end_ - begin_));
     }
   }
 }
 
+// While the lines at hand are looked at.
+void LineReader::read_ahead() {
+  if (failure_) return;
+  if (needs_block() && !change_block_at_once()) return;
+  source_.read_ahead(std::span<char>(block_->data() + end_, next_read_bytes()));
+  reading_ahead_.reset(&source_);
+}
+
 awaitable<void> LineReader::change_block() {
-  if (block_ != nullptr) {
-    partial_line_.assign(block_->data() + begin_, end_ - begin_);
-    block_.reset();
-  }
-  std::size_t const capacity = next_capacity();
-  std::uint64_t const bytes = capacity + Block::padding + sizeof(Block);
+  leave_block();
+  std::uint64_t const bytes = bytes_of_next_block();
   std::function<void()> when_it_waits;
   if (on_pressure_) when_it_waits = [this, bytes] { on_pressure_(bytes); };
-  Reservation reservation = co_await budget_.reserve(bytes, std::move(when_it_waits));
+  use_block(co_await budget_.reserve(bytes, std::move(when_it_waits)));
+}
 
-  if (bytes > budget_.capacity_bytes()) tell_large_record();
+bool LineReader::change_block_at_once() {
+  leave_block();
+  std::optional<Reservation> reservation = budget_.try_reserve(bytes_of_next_block());
+  if (!reservation) return false;
+  use_block(std::move(*reservation));
+  return true;
+}
+
+void LineReader::leave_block() {
+  if (block_ == nullptr) return;
+  partial_line_.assign(block_->data() + begin_, end_ - begin_);
+  block_.reset();
+}
+
+std::uint64_t LineReader::bytes_of_next_block() const { return next_capacity() + Block::padding + sizeof(Block); }
+
+void LineReader::use_block(Reservation reservation) {
+  if (reservation.bytes() > budget_.capacity_bytes()) tell_large_record();
+  std::size_t const capacity = next_capacity();
+  LANDFALL_ASSERT(reservation.bytes() == bytes_of_next_block());
   block_ = std::make_shared<Block>(capacity, std::move(reservation));
   std::memcpy(block_->data(), partial_line_.data(), partial_line_.size());
   begin_ = 0;

@@ -31,9 +31,10 @@ struct InputLines {
 ///            brings: what is held stays in proportion to what was read. Only the partial line between two blocks is
 ///            not accounted for while the next block waits for memory; so a reader that waits holds nothing that
 ///            others wait for.
-/// Latency:   lines are handed out after the read that brought them, never kept for a block to fill.
+/// Latency:   lines are handed out after the read that brought them, never kept for a block to fill. Meanwhile the
+///            source may read what comes next, where there is memory for it without waiting.
 /// Threads:   one caller at a time.
-/// Lifetime:  source and budget outlive it.
+/// Lifetime:  source and budget outlive it. When it goes, the source does not read for it any more.
 class LineReader {
  public:
   /// `block_bytes`: of a usual block; a longer line gets a larger one, doubled until it fits. After two long lines in a
@@ -55,7 +56,17 @@ class LineReader {
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
 
  private:
+  struct StopReadingAhead {
+    void operator()(ByteSource* source) const noexcept { source->stop_reading_ahead(); }
+  };
+
+  bool needs_block() const noexcept { return block_ == nullptr || end_ == block_->capacity(); }
   awaitable<void> change_block();
+  bool change_block_at_once();
+  void leave_block();
+  std::uint64_t bytes_of_next_block() const;
+  void use_block(Reservation reservation);
+  void read_ahead();
   std::size_t next_capacity() const;
   std::size_t next_read_bytes() const;
   std::size_t expected_line_bytes() const;
@@ -84,6 +95,7 @@ class LineReader {
   bool ended_ = false;
   bool line_is_told_ = false;  // by on_large_record_
   std::optional<Error> failure_;
+  std::unique_ptr<ByteSource, StopReadingAhead> reading_ahead_;  // to block_, which is still there when this goes
 };
 
 }  // namespace landfall

@@ -142,7 +142,11 @@ constexpr unsigned needed = seen_type | seen_record | seen_stream | seen_data | 
 struct LineScanner::Implementation {
   using Token = std::uint32_t const*;  // points to the place of a token in the window
 
-  explicit Implementation(Validation chosen) : checks_values(chosen == Validation::full) { allocate(window_bytes); }
+  explicit Implementation(Validation chosen) : checks_values(chosen == Validation::full) {
+    allocate(window_bytes);
+    message.kind = MessageKind::record;
+    message.type = "RECORD";
+  }
 
   bool checks_values;
   std::unique_ptr<simdjson::internal::dom_parser_implementation> simd;
@@ -247,7 +251,9 @@ struct LineScanner::Implementation {
     std::size_t const begin = *here;
     if (base + begin != text.data() + at || base[begin] != '{') return false;
     seen = 0;
-    message = ParsedMessage();
+    // The other members are set by whatever is needed.
+    message.stream.name_space.reset();
+    message.meta = {};
     if (!read_envelope(here) || (seen & needed) != needed) return false;
 
     char const* end = base + here[-1] + 1;  // behind the closing brace
@@ -257,8 +263,6 @@ struct LineScanner::Implementation {
     auto const size = static_cast<std::size_t>(end - begin_of_line);
     // Between tokens a line end is white space like any other: so far it may have been several lines.
     if (std::memchr(begin_of_line, '\n', size) != nullptr) return false;
-    message.kind = MessageKind::record;
-    message.type = "RECORD";
     line = std::string_view(begin_of_line, size);
     at += line.size() + 1;
     token = here;

@@ -58,18 +58,22 @@ BlockingPool::BlockingPool(asio::execution_context& context, std::size_t max_thr
 BlockingPool::~BlockingPool() { LANDFALL_ASSERT(threads_->threads.empty()); }
 
 void BlockingPool::submit(std::function<void()> work) {
+  bool somebody_comes = false;
   {
     std::lock_guard const lock(threads_->mutex);
     if (threads_->stopping) return;  // the context goes: the caller is never resumed
     threads_->queue.push_back(std::move(work));
-    if (threads_->ensure_thread_on_lock()) {
-      threads_->something_to_do.notify_one();
-      return;
+    somebody_comes = threads_->ensure_thread_on_lock();
+    if (!somebody_comes) {
+      work = std::move(threads_->queue.back());
+      threads_->queue.pop_back();
     }
-    work = std::move(threads_->queue.back());
-    threads_->queue.pop_back();
   }
-  work();  // late rather than never
+  if (somebody_comes) {
+    threads_->something_to_do.notify_one();  // without the lock, which the thread takes at once
+  } else {
+    work();  // late rather than never
+  }
 }
 
 void BlockingPool::shutdown() noexcept {

@@ -79,6 +79,13 @@ awaitable<Reservation> MemoryBudget::reserve(std::uint64_t bytes, std::function<
   }
 }
 
+std::optional<Reservation> MemoryBudget::try_reserve(std::uint64_t bytes) {
+  std::lock_guard const lock(mutex_);
+  if (!fits_on_lock(bytes)) return std::nullopt;
+  take_on_lock(bytes);
+  return Reservation(*this, bytes);
+}
+
 bool MemoryBudget::is_waited_for() const {
   std::lock_guard const lock(mutex_);
   return !queue_.empty();

@@ -13,6 +13,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/post.hpp>
@@ -69,10 +70,11 @@ struct TaskHandle::Running : std::enable_shared_from_this<TaskHandle::Running> {
   Running(std::string task_name, TerminalCondition terminal_condition, asio::any_io_executor const& executor)
       : name(std::move(task_name)), condition(terminal_condition), strand(asio::make_strand(executor)) {}
 
-  /// Started on the strand, so that a cancellation, which is posted there later, cannot overtake the start.
+  /// Started on the strand, so that a cancellation, which is posted there later, cannot overtake the start. Deferred:
+  /// who starts a task is nearly done, and this thread goes on with it.
   template <class OnEnd>
   void start(awaitable<void> body, OnEnd on_end) {
-    asio::post(strand, [self = shared_from_this(), body = std::move(body), on_end = std::move(on_end)]() mutable {
+    asio::defer(strand, [self = shared_from_this(), body = std::move(body), on_end = std::move(on_end)]() mutable {
       auto ended = [self, on_end = std::move(on_end)](std::exception_ptr failure) {
         self->ended_on_strand = true;
         self->insist_on_no(failure);

@@ -15,6 +15,11 @@ namespace {
 /// Of the memory budget, what the router may keep as room: so little that any usual block fits beside it.
 std::uint64_t room_of_router(MemoryBudget const& budget) { return budget.capacity_bytes() / 8; }
 
+/// Then batches are closed before the reader has to wait for their memory: loading and reading go on together.
+bool is_nearly_full(MemoryBudget const& budget) {
+  return budget.reserved_bytes() > budget.capacity_bytes() - budget.capacity_bytes() / 8;
+}
+
 }  // namespace
 
 InputConsumerTask::InputConsumerTask(TaskLauncher& launcher, LineReader reader, Router router, StreamQueues& queues,
@@ -61,6 +66,7 @@ awaitable<void> InputConsumerTask::read_to_end() {
       if (!lines) co_return;
       router_.route(*lines);
     }  // its block is not held while the next one waits for memory
+    if (is_nearly_full(budget_)) queues_.free_memory(budget_);
     co_await asio::post(asio::use_awaitable);  // an input that never waits must not keep a thread from others
   }
 }

@@ -1,6 +1,7 @@
 #include "connector/fd_source.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -24,6 +26,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <landfall/runtime/error.hpp>
 
@@ -37,7 +40,7 @@ constexpr auto time_limit = std::chrono::seconds(20);
 // A read on a strand of its own, as every task of a sync has one.
 class RunningRead {
  public:
-  RunningRead(asio::thread_pool& pool, ByteSource& source, std::size_t room)
+  RunningRead(asio::thread_pool& pool, ByteSource& source, std::size_t room, bool reads_ahead = false)
       : strand_(asio::make_strand(pool.executor())) {
     auto done = std::make_shared<std::promise<Outcome>>();
     outcome_ = done->get_future();
@@ -46,7 +49,8 @@ class RunningRead {
       if (failure && !outcome.cancelled) outcome.error = Error::from(failure);
       done->set_value(std::move(outcome));
     };
-    asio::co_spawn(strand_, read(source, room), asio::bind_cancellation_slot(signal_->slot(), std::move(complete)));
+    asio::co_spawn(strand_, read(source, room, reads_ahead),
+                   asio::bind_cancellation_slot(signal_->slot(), std::move(complete)));
   }
 
   void cancel() {
@@ -73,8 +77,9 @@ class RunningRead {
     std::optional<Error> error;
   };
 
-  static awaitable<std::string> read(ByteSource& source, std::size_t room) {
+  static awaitable<std::string> read(ByteSource& source, std::size_t room, bool reads_ahead) {
     std::string bytes(room, '\0');
+    if (reads_ahead) source.read_ahead(bytes);
     bytes.resize(co_await source.read(bytes));
     co_return bytes;
   }
@@ -91,6 +96,15 @@ class FdSourceTest : public testing::Test {
   }
   std::string read(ByteSource& source, std::size_t room = 1024) {
     return RunningRead(pool_, source, room).result().value_or("cancelled");
+  }
+
+  // Of the room of a read() that comes later.
+  std::string read_ahead_into(ByteSource& source, std::string& room) {
+    auto read_room = [](ByteSource& from, std::string& to) -> awaitable<std::size_t> {
+      co_return co_await from.read(to);
+    };
+    auto const taken = asio::co_spawn(pool_, read_room(source, room), asio::use_future).get();
+    return room.substr(0, taken);
   }
 
   Pipe pipe_;
@@ -242,6 +256,117 @@ TEST_F(FdSourceTest, ACancellationMayComeWhenTheSourceIsGone) {
   source.reset();
   reading.cancel();
   pool_.join();
+}
+
+struct ReadAheadTest : FdSourceTest {
+  ReadAheadTest() : file(std::tmpfile()) {
+    std::fputs("0123456789", file);
+    std::rewind(file);
+  }
+  ~ReadAheadTest() override { std::fclose(file); }
+
+  std::FILE* const file;
+  std::string room = std::string(4, ' ');
+};
+
+TEST_F(ReadAheadTest, WhatWasReadAheadIsWhatTheNextReadGives) {
+  FdSource source(::fileno(file));
+  std::string all;
+  for (;;) {
+    source.read_ahead(room);
+    auto const bytes = read_ahead_into(source, room);
+    if (bytes.empty()) break;
+    all += bytes;
+  }
+  EXPECT_EQ(all, "0123456789");
+  EXPECT_EQ(read(source), "");
+}
+
+TEST_F(ReadAheadTest, TheRoomIsFilledBeforeAnybodyAsks) {
+  FdSource source(::fileno(file));
+  source.read_ahead(room);
+  while (::lseek(::fileno(file), 0, SEEK_CUR) != 4) std::this_thread::yield();
+  EXPECT_EQ(read_ahead_into(source, room), "0123");
+}
+
+TEST_F(ReadAheadTest, APipeWithLittleInItIsLeftAlone) {
+  FdSource source(pipe_.read_end());
+  std::string large(1 << 20, ' ');
+  put("little");
+  source.read_ahead(large);
+  int held = 6;
+  for (int turn = 0; turn < 2000 && held == 6; ++turn) {
+    std::this_thread::yield();
+    ASSERT_EQ(::ioctl(pipe_.read_end(), FIONREAD, &held), 0);
+  }
+  put(" and more");
+  EXPECT_EQ(read_ahead_into(source, large), "little and more");
+}
+
+TEST_F(ReadAheadTest, APipeWithMuchInItIsRead) {
+  FdSource source(pipe_.read_end());
+  put("full");
+  source.read_ahead(room);
+  put("next");
+  EXPECT_EQ(read_ahead_into(source, room), "full");
+  EXPECT_EQ(read(source), "next");
+}
+
+TEST_F(ReadAheadTest, AFailureIsThatOfTheReadThatAsks) {
+  int const directory = ::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  FdSource source(directory);
+  source.read_ahead(room);
+  EXPECT_THROW(read_ahead_into(source, room), Error);
+  EXPECT_THROW(read(source), Error);
+  ::close(directory);
+}
+
+TEST_F(ReadAheadTest, NobodyWritesToTheRoomAfterItWasStopped) {
+  FdSource source(::fileno(file));
+  source.stop_reading_ahead();  // nothing was begun
+  for (int round = 0; round < 200; ++round) {
+    std::rewind(file);
+    auto const own_room = std::make_unique<char[]>(4);  // a sanitizer sees who writes to it later
+    source.read_ahead(std::span(own_room.get(), 4));
+    for (int turn = 0; turn < round % 20; ++turn) std::this_thread::yield();
+    source.stop_reading_ahead();
+  }
+  std::rewind(file);
+  EXPECT_EQ(read(source, 10), "0123456789");
+}
+
+// /dev/ptmx: a terminal that nobody types at is ready for nothing.
+TEST_F(ReadAheadTest, StoppingDoesNotWaitForInput) {
+  int const terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (terminal < 0) GTEST_SKIP() << "no terminal to be had";
+  ::grantpt(terminal);
+  ::unlockpt(terminal);
+  int const other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  FdSource source(other_end);
+  source.read_ahead(room);
+  source.stop_reading_ahead();
+  source.read_ahead(room);
+  ::close(terminal);
+  source.stop_reading_ahead();
+  ::close(other_end);
+}
+
+// Each round is cancelled at another moment. The room goes with the read.
+TEST_F(ReadAheadTest, ACancelledReadLeavesItsRoom) {
+  int const terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (terminal < 0) GTEST_SKIP() << "no terminal to be had";
+  ::grantpt(terminal);
+  ::unlockpt(terminal);
+  int const other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  FdSource source(other_end);
+  for (int round = 0; round < 200; ++round) {
+    RunningRead reading(pool_, source, 100, true);
+    for (int turn = 0; turn < round; ++turn) std::this_thread::yield();
+    reading.cancel();
+    ASSERT_EQ(reading.result(), std::nullopt);
+  }
+  ::close(other_end);
+  ::close(terminal);
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -294,6 +297,107 @@ TEST_F(LineReaderTest, NothingIsHeldAfterTheEnd) {
   EXPECT_EQ(budget.reserved_bytes(), 0U);
   EXPECT_FALSE(simulation.run_coroutine(reader.next()).has_value());
   EXPECT_EQ(source.read_count(), 2U);  // the end is not asked for twice
+}
+
+// Begins to fill the room at once, as a source with a thread of its own may.
+struct EagerSource : ByteSource {
+  explicit EagerSource(std::string text) : rest(std::move(text)) {}
+
+  awaitable<std::size_t> read(std::span<char> room) override {
+    std::span<char> const ahead = std::exchange(room_ahead, {});
+    EXPECT_TRUE(ahead.empty() || (ahead.data() == room.data() && ahead.size() == room.size()));
+    if (!ahead.empty()) {
+      ++used;
+      co_return std::exchange(taken, 0);
+    }
+    co_return take(room);
+  }
+  void read_ahead(std::span<char> room) override {
+    EXPECT_TRUE(room_ahead.empty());
+    room_ahead = room;
+    taken = take(room);
+  }
+  void stop_reading_ahead() noexcept override {
+    ++stopped;
+    room_ahead = {};
+  }
+
+  std::size_t take(std::span<char> room) {
+    std::size_t const count = std::min({rest.size(), room.size(), most_at_once});
+    std::ranges::copy(rest.substr(0, count), room.begin());
+    rest.erase(0, count);
+    return count;
+  }
+
+  std::string rest;
+  std::size_t most_at_once = SIZE_MAX;
+  std::span<char> room_ahead;
+  std::size_t taken = 0;
+  int used = 0;
+  int stopped = 0;
+};
+
+TEST_F(LineReaderTest, ReadingAheadGivesTheSameLines) {
+  std::string input;
+  for (int i = 0; i < 200; ++i) input += std::string(static_cast<std::size_t>(i * 7 % 90), 'x') + "\n";
+  for (std::size_t const at_once : {1, 7, 64, 100, 1000}) {
+    SCOPED_TRACE(at_once);
+    EagerSource source(input);
+    source.most_at_once = at_once;
+    LineReader reader(source, budget, 128, 1000);
+    std::vector<InputLines> all;
+    simulation.run_coroutine(read_all(reader, all));
+    check_cut(all, input);
+    EXPECT_GT(source.used, 0);
+    EXPECT_TRUE(source.room_ahead.empty());
+  }
+}
+
+TEST_F(LineReaderTest, TheLinesAtHandAreNotTouchedByWhatIsReadAhead) {
+  EagerSource source("first\nsecond\nthird\n");
+  source.most_at_once = 8;
+  LineReader reader(source, budget, 1000, 1000);
+  auto const lines = simulation.run_coroutine(reader.next());
+  ASSERT_TRUE(lines.has_value());
+  EXPECT_EQ(lines->text, "first\n");
+  EXPECT_EQ(source.taken, 8U);
+  EXPECT_GE(source.room_ahead.data(), lines->text.data() + lines->text.size() + Block::padding);
+}
+
+TEST_F(LineReaderTest, NothingIsReadAheadWhereItsMemoryWouldHaveToBeWaitedFor) {
+  MemoryBudget of_one_block(128 + Block::padding + sizeof(Block));
+  EagerSource source(std::string(127, 'a') + "\n" + std::string(127, 'b') + "\n");
+  LineReader reader(source, of_one_block, 128, 128);
+  auto lines = simulation.run_coroutine(reader.next());
+  ASSERT_TRUE(lines.has_value());
+  EXPECT_TRUE(source.room_ahead.empty());
+  lines.reset();
+  lines = simulation.run_coroutine(reader.next());
+  ASSERT_TRUE(lines.has_value());
+  EXPECT_EQ(lines->text.front(), 'b');
+}
+
+TEST_F(LineReaderTest, WhenItGoesNobodyReadsAheadForItAnyMore) {
+  EagerSource source("first\nsecond\n");
+  source.most_at_once = 6;
+  {
+    LineReader reader(source, budget, 1000, 1000);
+    static_cast<void>(simulation.run_coroutine(reader.next()));
+    EXPECT_FALSE(source.room_ahead.empty());
+    LineReader const moved(std::move(reader));
+    EXPECT_EQ(source.stopped, 0);
+  }
+  EXPECT_EQ(source.stopped, 1);
+}
+
+TEST_F(LineReaderTest, BehindALineThatIsTooLongNothingIsReadAhead) {
+  EagerSource source("good\n" + std::string(50, 'x') + "\nmore\n");
+  LineReader reader(source, budget, 100, 40);
+  std::vector<InputLines> all;
+  Error const error = error_of(reader, all);
+  EXPECT_NE(error.message().find("longer than 40 bytes"), std::string::npos) << error.message();
+  EXPECT_EQ(text_of(all), "good\n");
+  EXPECT_TRUE(source.room_ahead.empty());
 }
 
 }  // namespace

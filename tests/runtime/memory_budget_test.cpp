@@ -56,6 +56,25 @@ class MemoryBudgetTest : public ::testing::Test {
 };
 using Names = std::vector<std::string>;
 
+TEST_F(MemoryBudgetTest, WhoDoesNotWantToWaitGetsWhatIsFree) {
+  std::optional<Reservation> first = budget.try_reserve(900);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->bytes(), 900U);
+  EXPECT_EQ(budget.reserved_bytes(), 900U);
+  EXPECT_FALSE(budget.try_reserve(101).has_value());
+  EXPECT_EQ(budget.reserved_bytes(), 900U);
+  EXPECT_TRUE(budget.try_reserve(100).has_value());
+}
+
+TEST_F(MemoryBudgetTest, WhoDoesNotWantToWaitOvertakesNobody) {
+  auto const most = take(900);
+  auto const waiting = request("waiting", 500);
+  EXPECT_FALSE(budget.try_reserve(10).has_value());
+  waiting.cancel();
+  simulation.run();
+  EXPECT_TRUE(budget.try_reserve(10).has_value());
+}
+
 TEST_F(MemoryBudgetTest, AReleasedReservationGivesItsBytesBack) {
   auto reservation = take(900);
   EXPECT_EQ(budget.reserved_bytes(), 900u);

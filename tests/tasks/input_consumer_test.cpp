@@ -126,5 +126,31 @@ TEST_F(InputConsumerTest, AnInputMuchLargerThanTheMemoryIsReadInItsBounds) {
   EXPECT_EQ(budget.reserved_bytes(), 0U);
 }
 
+// An input that brings this much and then nothing for an hour, of a memory of 1 MiB. Only memory closes batches.
+struct PausingInputTest : InputConsumerTest {
+  bool closes_batches_before_the_pause_ends(std::uint64_t read_bytes) {
+    std::string const line = record("users", R"({"text":")" + std::string(400, 'x') + R"("})") + "\n";
+    std::string text;
+    while (text.size() < read_bytes) text += line;
+    source.chunk(text).pause(std::chrono::hours(1));
+    reader.block_bytes = 16 << 10;
+    limits.bytes = 1 << 30;
+    limits.records = 1'000'000;
+    limits.age = std::chrono::hours(10);
+    TimePoint const began = simulation.now();
+    read({"users"});
+    EXPECT_FALSE(loaded.empty());
+    return !loaded.empty() && loaded.front().at < began + std::chrono::minutes(30);
+  }
+};
+
+TEST_F(PausingInputTest, BatchesAreClosedWhenMemoryIsNearlyFullAlthoughNobodyWaitsForIt) {
+  EXPECT_TRUE(closes_batches_before_the_pause_ends(880'000));
+}
+
+TEST_F(PausingInputTest, BatchesStayOpenWhileThereIsMemory) {
+  EXPECT_FALSE(closes_batches_before_the_pause_ends(500'000));
+}
+
 }  // namespace
 }  // namespace landfall

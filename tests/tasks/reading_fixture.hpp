@@ -23,6 +23,8 @@ namespace landfall {
 /// of each batch; close and teardown end at once.
 class ReadingTest : public LauncherTest {
  protected:
+  ReadingTest() { reader.block_bytes = 64 << 10; }  // as in every sync, memory holds several of them
+
   struct Loaded {
     std::string stream;
     std::uint64_t id = 0;

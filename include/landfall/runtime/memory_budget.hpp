@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include <landfall/runtime/awaitable.hpp>
 #include <landfall/runtime/wait_list.hpp>
@@ -62,6 +63,9 @@ class MemoryBudget {
   /// `when_it_waits`: called once it stands in the line, if it has to; may be null.
   /// Errors: boost::system::system_error(operation_aborted) when cancelled.
   awaitable<Reservation> reserve(std::uint64_t bytes, std::function<void()> when_it_waits = nullptr);
+
+  /// The same for those who would rather do without than wait: nothing when reserve() would wait.
+  std::optional<Reservation> try_reserve(std::uint64_t bytes);
 
   /// True while a reserve() waits.
   bool is_waited_for() const;

@@ -8,8 +8,8 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -47,19 +47,20 @@ struct RunOn {
   Function* function;
   Call* call;
 
+  // Deferred, both ways: the caller is parked at once, so this thread is free to go on there. No other one is woken.
   template <class Handler>
   void operator()(Handler handler) {
     asio::any_io_executor const executor = asio::get_associated_executor(handler);
     auto back = asio::prefer(executor, asio::execution::outstanding_work.tracked);
-    asio::post(*where,
-               [back = std::move(back), handler = std::move(handler), function = function, call = call]() mutable {
-                 try {
-                   call->run(*function);
-                 } catch (...) {
-                   call->failure = std::current_exception();
-                 }
-                 asio::post(back, std::move(handler));
-               });
+    asio::defer(*where,
+                [back = std::move(back), handler = std::move(handler), function = function, call = call]() mutable {
+                  try {
+                    call->run(*function);
+                  } catch (...) {
+                    call->failure = std::current_exception();
+                  }
+                  asio::defer(back, std::move(handler));
+                });
   }
 };
 
