@@ -113,6 +113,7 @@ struct Result {
   std::vector<int> state_ids;         ///< in order
   std::vector<json::object> states;   ///< in order
   std::vector<std::string> failures;  ///< messages of TRACE ERROR
+  std::vector<std::string> failure_types;
   std::vector<std::string> others;
 
   void add(std::string const& line) {
@@ -122,7 +123,9 @@ struct Result {
       states.push_back(message.at("state").as_object());
       state_ids.push_back(states.back().at("id").to_number<int>());
     } else if (type == "TRACE") {
-      failures.emplace_back(message.at("trace").at("error").at("message").as_string());
+      auto const& error = message.at("trace").at("error");
+      failures.emplace_back(error.at("message").as_string());
+      failure_types.emplace_back(error.at("failure_type").as_string());
     } else {
       others.push_back(line);
     }
