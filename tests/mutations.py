@@ -20,7 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COPY = os.path.join(ROOT, "build-mutations", "tree")
 BUILD = os.path.join(ROOT, "build-mutations", "build")
 SIMULATED = ["bin/landfall-sim", "--seeds", "1..4000"]
-ROOMS = ["runtime", "state", "launcher", "pipeline", "tasks", "connector", "testing"]
+ROOMS = ["runtime", "spill", "state", "launcher", "pipeline", "tasks", "connector", "testing"]
 
 # What is broken, where, the line as it is, the line as it must not be.
 MUTATIONS = [
@@ -182,6 +182,25 @@ MUTATIONS = [
      "if (!stream_of(position).stream().starts_anew()) until", "until"),
     ("what is only on disk counts as loaded", "src/state/record_ledger.cpp",
      "  safe_.add(records);\n}", "  promote(records, BatchState::persisted);\n}"),
+    ("a stream that moves goes to disk", "src/pipeline/batch_spiller.cpp",
+     "bool const moves = co_await queue.wait_for_progress(clock, patience);",
+     "bool const moves = false; static_cast<void>(clock);"),
+    ("patience with a stream that stands still begins anew for each batch", "src/pipeline/stream_queue.cpp",
+     "  stood_still_at_ = seen;\n", ""),
+    ("nobody hears that a batch is done", "src/pipeline/stream_queue.cpp",
+     "    batches->waiters.wake_all();\n  };\n  return", "  };\n  return"),
+    ("batches are closed only when the reader stands still", "src/tasks/input_consumer_task.cpp",
+     "budget.capacity_bytes() - budget.capacity_bytes() / 8;", "2 * budget.capacity_bytes();"),
+    ("a block is read ahead beyond the memory", "src/pipeline/line_reader.cpp",
+     "if (!reservation) return false;", "if (!reservation) reservation = Reservation();"),
+    ("a room that is gone is read into", "src/pipeline/line_reader.hpp",
+     "source->stop_reading_ahead(); }", "static_cast<void>(source); }"),
+    ("who does not want to wait overtakes who does", "src/runtime/memory_budget.cpp",
+     "if (!fits_on_lock(bytes)) return std::nullopt;", "if (!has_room_on_lock(bytes)) return std::nullopt;"),
+    ("a cancelled read leaves its room to the thread", "src/connector/fd_source.cpp",
+     "      stop_reading_ahead();  // the room", "      // the room"),
+    ("that nothing is left is not written down", "src/spill/spill_core.cpp",
+     "  if (live_.empty()) return true;\n", ""),
 ]
 
 

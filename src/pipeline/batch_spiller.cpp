@@ -48,7 +48,16 @@ BatchSpiller::BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget c
   LANDFALL_ASSERT(store != nullptr || policy == SpillPolicy::never);
 }
 
-bool BatchSpiller::is_wanted(StreamQueue const& queue) const noexcept {
+awaitable<bool> BatchSpiller::is_wanted(StreamQueue& queue, Clock& clock) const {
+  while (has_no_place_in_memory(queue)) {
+    if (policy_ == SpillPolicy::always) co_return true;
+    bool const moves = co_await queue.wait_for_progress(clock, patience);
+    if (!moves) co_return has_no_place_in_memory(queue);
+  }
+  co_return false;
+}
+
+bool BatchSpiller::has_no_place_in_memory(StreamQueue const& queue) const {
   // Its own batch is one of the unfinished ones.
   std::uint64_t const before = queue.unfinished_batches() - 1;
   return goes_to_disk(policy_, before, budget_.reserved_bytes(), budget_.capacity_bytes());

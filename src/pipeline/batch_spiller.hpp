@@ -1,12 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 #include <landfall/destination/record_batch.hpp>
 #include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/clock.hpp>
 #include <landfall/runtime/error.hpp>
 #include <landfall/runtime/memory_budget.hpp>
 #include <landfall/spill/spill_settings.hpp>
@@ -41,8 +43,9 @@ class BatchSpiller {
   BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget const& budget, MemoryBudget& for_reading,
                bool resume, std::function<void(Error const&)> on_failure);
 
-  /// Whether the batch of this queue that was just closed goes to disk.
-  bool is_wanted(StreamQueue const& queue) const noexcept;
+  /// Whether the batch of this queue that was just closed goes to disk. With `over_budget` only where its stream stands
+  /// still: a stream that moves slows the reader instead, so its batch waits for those before it. For the spill task.
+  awaitable<bool> is_wanted(StreamQueue& queue, Clock& clock) const;
 
   /// Writes that batch. Null: it stays in memory. Otherwise `records` is empty.
   /// Errors: with `always`, as SpillStore::write().
@@ -52,7 +55,12 @@ class BatchSpiller {
   /// Of their records.
   std::uint64_t spilled_bytes() const noexcept { return spilled_bytes_.load(); }
 
+  /// A stream stands still when none of its batches was done for so long.
+  static constexpr Duration patience = std::chrono::milliseconds(500);
+
  private:
+  bool has_no_place_in_memory(StreamQueue const& queue) const;
+
   SpillPolicy policy_;
   SpillStore* store_;
   MemoryBudget const& budget_;

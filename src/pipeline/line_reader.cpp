@@ -47,9 +47,9 @@ awaitable<std::optional<InputLines>> LineReader::next() {
   }
 }
 
-// While the lines at hand are looked at.
+// While the lines at hand are looked at. Of long lines another block would take too much of the memory.
 void LineReader::read_ahead() {
-  if (failure_) return;
+  if (failure_ || expected_line_bytes() > 0) return;
   if (needs_block() && !change_block_at_once()) return;
   source_.read_ahead(std::span<char>(block_->data() + end_, next_read_bytes()));
   reading_ahead_.reset(&source_);

@@ -111,6 +111,7 @@ std::optional<std::size_t> Router::place_of(StreamName const& name) const {
 }
 
 void Router::route(InputLines const& lines) {
+  read_at_ = clock_.now();
   std::uint64_t const lines_before = line_number_;
   try {
     route_lines(lines.text);
@@ -199,7 +200,7 @@ void Router::handle_record(ParsedMessage const& message, std::string_view line) 
 void Router::handle_state() {
   StateMessage state = parser_.take_state([this](StreamName const& name) { return place_of(name); });
   std::vector<StreamPosition> positions = positions_of(state);
-  checkpoints_.emplace_back(std::move(state), std::move(positions), clock_.now());
+  checkpoints_.emplace_back(std::move(state), std::move(positions), read_at_);
 }
 
 std::vector<StreamPosition> Router::positions_of(StateMessage const& state) {
@@ -306,13 +307,12 @@ void Router::forward_checkpoints(Block const& block) {
 // One run for each stream. The slices are grouped by stream first: of each stream they lie together, in order.
 void Router::forward_records(InputLines const& lines) {
   group_by_stream();
-  TimePoint const now = clock_.now();
   std::shared_ptr<RecordBlock> shared;  // made for the first stream that keeps its records where they are
   for (std::size_t const i : with_records_) {
     Stream& stream = streams_[i];
     bool const copied = pays_to_copy(stream.block_bytes, lines.text.size(), lines.block->capacity());
     if (!copied && !shared) shared = share(lines.block);
-    queue_run(i, copied ? copy_out(stream, *lines.block) : run_of(stream, shared), now);
+    queue_run(i, copied ? copy_out(stream, *lines.block) : run_of(stream, shared));
     stream.block_records = 0;
     stream.block_bytes = 0;
   }
@@ -368,9 +368,9 @@ RecordRun Router::copy_out(Stream& stream, Block const& block) {
   return run;
 }
 
-void Router::queue_run(std::size_t index, RecordRun run, TimePoint now) {
+void Router::queue_run(std::size_t index, RecordRun run) {
   Stream const& stream = streams_[index];
-  stream.queue->push(ReadRun(std::move(run), now));
+  stream.queue->push(ReadRun(std::move(run), read_at_));
   progress_.streams[index].records = stream.read.records;
   progress_.streams[index].bytes = stream.read.bytes;
 }

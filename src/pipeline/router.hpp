@@ -140,7 +140,7 @@ class Router {
   std::shared_ptr<RecordBlock> share(std::shared_ptr<Block> const& block) const;
   static RecordRun run_of(Stream const& stream, std::shared_ptr<RecordBlock const> records);
   RecordRun copy_out(Stream& stream, Block const& block);
-  void queue_run(std::size_t stream, RecordRun run, TimePoint now);
+  void queue_run(std::size_t stream, RecordRun run);
   void forward_end(std::size_t stream, EndOfStream const& end);
 
   CheckpointQueue& checkpoint_queue_;
@@ -156,6 +156,7 @@ class Router {
   bool every_position_is_known_ = false;  // by such a STATE
   std::uint64_t line_number_ = 0;
   std::uint64_t ignored_in_block_ = 0;
+  TimePoint read_at_;  // of the block at hand
 
   // The block at hand; kept for the next one, so that nothing is allocated for a record.
   std::vector<RecordSlice> slices_;        // in the order read

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include <boost/asio/this_coro.hpp>
+
 #include <landfall/runtime/assert.hpp>
 
 namespace landfall {
@@ -64,10 +66,46 @@ void StreamQueue::end_batch(RecordBatch& batch) {
   batch.keep(std::shared_ptr<void const>(nullptr, std::move(leave)));
 }
 
+std::uint64_t StreamQueue::unfinished_batches() const {
+  std::lock_guard const lock(unfinished_->mutex);
+  return unfinished_->count;
+}
+
 std::shared_ptr<void const> StreamQueue::one_unfinished() const {
-  ++*unfinished_;
-  auto leave = [count = unfinished_](void const*) { --*count; };
+  {
+    std::lock_guard const lock(unfinished_->mutex);
+    ++unfinished_->count;
+  }
+  auto leave = [batches = unfinished_](void const*) {
+    std::lock_guard const lock(batches->mutex);
+    --batches->count;
+    ++batches->finished;
+    batches->waiters.wake_all();
+  };
   return std::shared_ptr<void const>(nullptr, std::move(leave));
+}
+
+awaitable<bool> StreamQueue::wait_for_progress(Clock& clock, Duration patience) {
+  auto const batches = unfinished_;
+  std::uint64_t seen = 0;
+  {
+    std::lock_guard const lock(batches->mutex);
+    seen = batches->finished;
+  }
+  if (stood_still_at_ == seen) co_return false;
+  auto const is_late = std::make_shared<bool>(false);  // guarded by the mutex
+  auto executor = co_await asio::this_coro::executor;
+  auto const alarm = clock.call_at(executor, clock.now() + patience, [batches, is_late] {
+    std::lock_guard const lock(batches->mutex);
+    *is_late = true;
+    batches->waiters.wake_all();
+  });
+  auto const is_over = [&batches = *batches, &is_late = *is_late, seen] { return batches.finished != seen || is_late; };
+  co_await batches->waiters.wait(batches->mutex, is_over);
+  std::lock_guard const lock(batches->mutex);
+  if (batches->finished != seen) co_return true;
+  stood_still_at_ = seen;
+  co_return false;
 }
 
 StreamQueue::Taken StreamQueue::take() {

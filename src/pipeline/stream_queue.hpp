@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -14,6 +16,7 @@
 #include <landfall/runtime/clock.hpp>
 #include <landfall/runtime/memory_budget.hpp>
 #include <landfall/runtime/message_queue.hpp>
+#include <landfall/runtime/wait_list.hpp>
 #include <landfall/state/stream_manager.hpp>
 
 namespace landfall {
@@ -32,6 +35,14 @@ using StreamElement = std::variant<ReadRun, EndOfStream>;
 struct ClosedBatches {
   std::atomic<std::uint64_t> bytes = 0;
   std::function<void()> when_one_is_gone;  ///< on any thread; set before the first
+};
+
+/// Of a stream: its closed batches that are not done.
+struct UnfinishedBatches {
+  std::mutex mutex;
+  std::uint64_t count = 0;
+  std::uint64_t finished = 0;  ///< so many have gone
+  WaitList waiters;            ///< for one to go, or for the end of their patience
 };
 
 /// What of one stream was read and is not part of a closed batch yet.
@@ -70,9 +81,12 @@ class StreamQueue {
   void put_back(std::vector<StreamElement> rest) { put_back_ = std::move(rest); }
   void end_batch(RecordBatch& batch);
   /// Closed batches whose records are still somewhere on the way.
-  std::uint64_t unfinished_batches() const noexcept { return unfinished_->load(); }
+  std::uint64_t unfinished_batches() const;
   /// Counts as one of them while it lives.
   std::shared_ptr<void const> one_unfinished() const;
+  /// Waits until one of them is done, but no longer than `patience`. False at once when nothing has moved since that
+  /// was too long the last time.
+  awaitable<bool> wait_for_progress(Clock& clock, Duration patience);
 
   struct Taken {
     Taken() = default;
@@ -100,7 +114,8 @@ class StreamQueue {
  private:
   MessageQueue<StreamElement> queue_;
   std::shared_ptr<ClosedBatches> closed_;
-  std::shared_ptr<std::atomic<std::uint64_t>> unfinished_ = std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::shared_ptr<UnfinishedBatches> unfinished_ = std::make_shared<UnfinishedBatches>();
+  std::optional<std::uint64_t> stood_still_at_;       // of the spill task: what was finished when patience ended
   std::atomic<RecordNumber> queued_until_;            // number of the next record that will be queued
   std::atomic<RecordNumber> flush_until_;             // a batch that holds an earlier record is closed at once
   std::atomic<std::uint64_t> accumulated_bytes_ = 0;  // see accumulated_bytes()

@@ -489,11 +489,12 @@ bool SpillStore::Core::is_removable_on_lock(std::uint64_t number, Segment const&
   return !is_in_use && segment.live_count == 0 && segment.unmarked_count == 0 && !segment.removal_failed;
 }
 
-// The next frame, or the next segment, says for nothing what was released; a sync for that alone is made for files
-// only.
+// The next frame, or the next segment, says for nothing what was released. A sync for that alone is made for files, and
+// when nothing is left: there may be no next frame for long, and a restart would load all of it again.
 bool SpillStore::Core::needs_marks_on_lock() const {
   constexpr std::ptrdiff_t most_waiting_files = 3;
   if (tidying_failed_ || released_.empty()) return false;
+  if (live_.empty()) return true;
   auto const waiting_files = std::count_if(segments_.begin(), segments_.end(), [this](auto const& element) {
     auto const& [number, segment] = element;
     return number != segments_.rbegin()->first && segment.live_count == 0 && segment.unmarked_count > 0;

@@ -61,11 +61,11 @@ awaitable<void> SpillToDiskTask::execute() {
 
 awaitable<void> SpillToDiskTask::hand_over() {
   std::unique_ptr<SpilledRecords> spilled;
-  if (!records_.empty() && spiller_.is_wanted(queue_)) {
-    // What will be dropped takes no room from others.
-    bool const is_wanted = co_await launcher_.handle_step_requested(queue_.stream->descriptor);
-    if (is_wanted) spilled = co_await spiller_.spill(queue_, records_);
-  }
+  bool goes_to_disk = !records_.empty();
+  if (goes_to_disk) goes_to_disk = co_await spiller_.is_wanted(queue_, clock_);
+  // What will be dropped takes no room from others.
+  if (goes_to_disk) goes_to_disk = co_await launcher_.handle_step_requested(queue_.stream->descriptor);
+  if (goes_to_disk) spilled = co_await spiller_.spill(queue_, records_);
   SpilledFile file;
   file.records = WaitingBatch(std::move(records_), std::move(spilled));
   file.end = end_;

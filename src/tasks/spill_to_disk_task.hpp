@@ -43,8 +43,8 @@ RecordRun split_off(RecordRun& run, RunPart const& part);
 /// Source: base design 1.2 (G1 spill-to-disk), 1.8 (flush strategy), behaviours 200, 206, 207.
 class SpillToDiskTask final : public Task {
  public:
-  SpillToDiskTask(TaskLauncher& launcher, StreamQueue& queue, BatchSpiller& spiller, BatchLimits limits,
-                  Clock const& clock, BatchId id)
+  SpillToDiskTask(TaskLauncher& launcher, StreamQueue& queue, BatchSpiller& spiller, BatchLimits limits, Clock& clock,
+                  BatchId id)
       : launcher_(launcher),
         queue_(queue),
         spiller_(spiller),
@@ -67,7 +67,7 @@ class SpillToDiskTask final : public Task {
   StreamQueue& queue_;
   BatchSpiller& spiller_;
   BatchLimits limits_;
-  Clock const& clock_;
+  Clock& clock_;
   RecordBatch records_;
   std::optional<TimePoint> first_read_at_;
   std::optional<EndOfStream> end_;
@@ -78,7 +78,7 @@ class SpillToDiskTask final : public Task {
 /// `first_id`: of the first batch.
 class QueueSpillToDiskTaskFactory final : public SpillToDiskTaskFactory {
  public:
-  QueueSpillToDiskTaskFactory(StreamQueues& queues, BatchSpiller& spiller, Clock const& clock, BatchLimits limits,
+  QueueSpillToDiskTaskFactory(StreamQueues& queues, BatchSpiller& spiller, Clock& clock, BatchLimits limits,
                               std::atomic<std::uint64_t> const* batch_bytes = nullptr, std::uint64_t first_id = 1)
       : queues_(queues),
         spiller_(spiller),
@@ -91,7 +91,7 @@ class QueueSpillToDiskTaskFactory final : public SpillToDiskTaskFactory {
  private:
   StreamQueues& queues_;
   BatchSpiller& spiller_;
-  Clock const& clock_;
+  Clock& clock_;
   BatchLimits limits_;
   std::atomic<std::uint64_t> const* batch_bytes_;
   std::atomic<std::uint64_t> next_id_;  // one sequence for the sync

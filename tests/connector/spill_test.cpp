@@ -143,6 +143,29 @@ TEST(Spill, AStreamThatIsStuckDoesNotHoldTheOthers) {
   });
 }
 
+// Much more than memory holds, for a loader that is slower than the reader but never stands still.
+TEST(Spill, AStreamThatMovesSlowsTheReaderAndNothingGoesToDisk) {
+  for_each_seed([](std::uint64_t seed) {
+    SpillingSync sync(seed, SpillPolicy::over_budget);
+    sync.options.batch.bytes = 8192;
+    sync.options.batch.records = 1000;
+    sync.options.memory_budget_bytes = 128 << 10;
+    sync.hook = [&](std::string call) -> awaitable<void> {
+      if (!call.starts_with("process_records")) co_return;
+      co_await sync.simulation.sleep_for(BatchSpiller::patience - std::chrono::milliseconds(100));
+    };
+    std::string text;
+    for (int n = 0; n < 400; ++n) text += long_record("users", n) + "\n" + long_record("orders", n) + "\n";
+    sync.source.in_chunks_of(4096, text + status("users", "COMPLETE") + "\n" + status("orders", "COMPLETE") + "\n");
+    SyncReport const report = sync.run();
+    EXPECT_TRUE(report.succeeded());
+    EXPECT_EQ(sync.loaded("users"), numbers_until(400));
+    EXPECT_EQ(sync.loaded("orders"), numbers_until(400));
+    EXPECT_EQ(report.totals.batches_spilled, 0U);
+    EXPECT_LE(report.peak_memory_bytes, sync.options.memory_budget_bytes + (16 << 10));
+  });
+}
+
 TEST(Spill, ADiskThatFailsIsNoHarmWhereMemoryDoes) {
   for_each_seed([](std::uint64_t seed) {
     SpillingSync sync(seed, SpillPolicy::over_budget);

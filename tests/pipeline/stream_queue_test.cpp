@@ -4,6 +4,8 @@
 
 #include <landfall/testing/simulation.hpp>
 
+#include "runtime/spawned.hpp"
+
 namespace landfall {
 namespace {
 
@@ -164,6 +166,49 @@ TEST_F(StreamQueuesTest, AClosedBatchCountsUntilTheLastOfItsRecordsIsGone) {
   EXPECT_EQ(queues.closed_bytes(), 40U);
   rest.clear();
   EXPECT_EQ(queues.closed_bytes(), 0U);
+}
+
+// A stream with one closed batch that is not done, and its spill task, which waits for that.
+struct ProgressTest : StreamQueuesTest {
+  ProgressTest() : queue(*queues.find(StreamDescriptor("a"))), before(queue.one_unfinished()) {}
+
+  /// Whether something moved, and after how long.
+  std::pair<bool, Duration> wait() {
+    TimePoint const began = simulation.now();
+    bool const moved = simulation.run_coroutine(queue.wait_for_progress(simulation, std::chrono::seconds(2)));
+    return {moved, simulation.now() - began};
+  }
+  void finish_in(Duration time) {
+    alarm = simulation.call_at(simulation.get_executor(), simulation.now() + time, [this] { before.reset(); });
+  }
+
+  StreamQueue& queue;
+  std::shared_ptr<void const> before;
+  std::unique_ptr<Alarm> alarm;
+};
+
+TEST_F(ProgressTest, WhoWaitsHearsOfTheNextBatchThatIsDone) {
+  finish_in(std::chrono::seconds(1));
+  EXPECT_EQ(wait(), std::pair(true, Duration(std::chrono::seconds(1))));
+  EXPECT_EQ(queue.unfinished_batches(), 0U);
+}
+
+TEST_F(ProgressTest, PatienceEndsAndThereIsNoneUntilSomethingMoves) {
+  EXPECT_EQ(wait(), std::pair(false, Duration(std::chrono::seconds(2))));
+  EXPECT_EQ(wait(), std::pair(false, Duration(0)));
+  auto const next = queue.one_unfinished();
+  before.reset();
+  EXPECT_EQ(wait(), std::pair(false, Duration(std::chrono::seconds(2))));
+}
+
+TEST_F(ProgressTest, ACancelledWaitEnds) {
+  auto body = [](ProgressTest& test) -> awaitable<void> {
+    (void)co_await test.queue.wait_for_progress(test.simulation, std::chrono::seconds(2));
+  };
+  Spawned const waiting(simulation.get_executor(), body(*this));
+  waiting.cancel();
+  simulation.run();
+  EXPECT_TRUE(waiting.was_cancelled());
 }
 
 TEST(BytesToFlush, Table) {

@@ -127,6 +127,21 @@ TEST_F(ResumeTest, ReleasedBatchesDoNotComeAgain) {
   EXPECT_EQ(read(recovered.batches[0]), Texts{"{\"second\":true}"});
 }
 
+TEST_F(ResumeTest, WhenNothingIsLeftARestartKnowsItAlthoughNothingWasWrittenSince) {
+  start();
+  auto const first = write(batch(0, 1, 0, {"{}"}));
+  auto const second = write(batch(0, 2, 1, {"{}"}));
+  acknowledge(0, 2);
+  release(first);
+  release(second);
+  simulation.run();
+  kill();
+  disk = disk->after_crash(0);  // what was not synced is gone
+  auto const& recovered = start();
+  EXPECT_TRUE(recovered.batches.empty());
+  EXPECT_EQ(recovered.positions[0], 2u);
+}
+
 TEST_F(ResumeTest, WhatARestartHasCutStaysCutAlsoWhenMoreIsAcknowledged) {
   start();
   write(batch(0, 1, 0, {"{\"run\":1,\"a\":0}", "{\"run\":1,\"a\":1}"}));
