@@ -107,6 +107,20 @@ struct FdSource::ReadCall {
 struct FdSource::ReadingAhead {
   ReadingAhead(std::span<char> where, std::shared_ptr<Wake> source_wake) : room(where), call(std::move(source_wake)) {}
 
+  // False when the thread came too late.
+  bool begin() {
+    std::lock_guard const lock(mutex);
+    begun = true;
+    return !taken_back;
+  }
+
+  // False when the thread has begun.
+  bool take_back() {
+    std::lock_guard const lock(mutex);
+    taken_back = !begun;
+    return taken_back;
+  }
+
   void end(detail::RemoteCall<std::size_t> outcome) {
     std::lock_guard const lock(mutex);
     result = std::move(outcome);
@@ -118,6 +132,8 @@ struct FdSource::ReadingAhead {
   std::span<char> const room;
   ReadCall call;
   std::mutex mutex;
+  bool begun = false;
+  bool taken_back = false;
   bool ended = false;
   detail::RemoteCall<std::size_t> result;  // when it has ended
   WaitList waiters;
@@ -132,6 +148,8 @@ FdSource::~FdSource() { stop_reading_ahead(); }
 
 awaitable<std::size_t> FdSource::read(std::span<char> room) {
   LANDFALL_ASSERT(!room.empty());
+  // Where all processors are busy the thread may not have begun: then nobody waits for it.
+  if (ahead_ && ahead_->take_back()) ahead_.reset();
   if (ahead_) co_return co_await take_ahead(room);
   if (std::size_t const taken = take_ready(room); taken > 0) co_return taken;
   auto const call = std::make_shared<ReadCall>(wake_);
@@ -152,6 +170,7 @@ void FdSource::read_ahead(std::span<char> room) {
   if (is_pipe_ && !holds_much(fd_, room.size())) return;
   auto const reading = std::make_shared<ReadingAhead>(room, wake_);
   auto read = [this, ahead = reading] {
+    if (!ahead->begin()) return;
     detail::RemoteCall<std::size_t> outcome;
     auto blocking_call = [&] { return blocking_read(ahead->call, ahead->room); };
     try {
@@ -189,6 +208,7 @@ awaitable<std::size_t> FdSource::take_ahead(std::span<char> room) {
 void FdSource::stop_reading_ahead() noexcept {
   if (!ahead_) return;
   auto const ahead = std::exchange(ahead_, nullptr);
+  if (ahead->take_back()) return;
   ahead->call.cancel();
   std::unique_lock lock(ahead->mutex);
   ahead->ended_condition.wait(lock, [&ahead = *ahead] { return ahead.ended; });

@@ -138,6 +138,7 @@ void Router::route_lines(std::string_view text) {
 
 ParsedMessage const& Router::parse(std::string_view line) {
   try {
+    if (Tokens const* const tokens = scanner_.tokens()) return parser_.parse_checked(line, *tokens);
     return parser_.parse(line);
   } catch (Error& error) {
     throw broken_line(std::move(error), line);

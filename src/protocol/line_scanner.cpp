@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include <simdjson.h>
 
@@ -163,6 +164,9 @@ struct LineScanner::Implementation {
   std::string_view line;
   bool is_cut = false;
   bool has_record = false;
+  bool has_tokens = false;
+  Tokens line_tokens;
+  std::vector<std::uint32_t> places;  // of line_tokens, from the beginning of the line
   unsigned seen = 0;
   ParsedMessage message;
   std::array<bool, max_depth> is_object{};
@@ -188,7 +192,7 @@ struct LineScanner::Implementation {
   }
 
   bool next() {
-    has_record = false;
+    has_record = has_tokens = false;
     if (at == text.size()) return false;
     if (at == window_end) open_window();
     if (usable && read_record()) return true;
@@ -237,9 +241,22 @@ struct LineScanner::Implementation {
     at += is_cut ? line.size() : line.size() + 1;
     if (!usable) return;
     auto const line_end = static_cast<std::uint32_t>(text.data() + at - base);
-    auto const window_size = static_cast<std::uint32_t>(text.data() + window_end - base);
-    if (line_end == window_size) return;
-    while (*token < line_end) ++token;
+    Token const first = token;
+    // The tokens behind the last one of the window stand at its last byte: a line end.
+    while (*token < line_end && base[*token] != '\n') ++token;
+    check_line(first);
+  }
+
+  /// Sets line_tokens if the line, which begins with the token `first`, is one flawless object.
+  void check_line(Token first) {
+    if (base + *first != line.data() || *line.data() != '{') return;
+    Token behind = first;
+    if (!check_container(behind) || behind != token) return;
+    auto const begin = static_cast<std::uint32_t>(line.data() - base);
+    places.resize(static_cast<std::size_t>(token - first));
+    std::transform(first, token, places.begin(), [begin](std::uint32_t place) { return place - begin; });
+    line_tokens = Tokens(line, places.data(), places.size());
+    has_tokens = true;
   }
 
   // ---- one record; each function is false where the parser has to decide ----
@@ -510,6 +527,10 @@ void LineScanner::begin(std::string_view text) {
 bool LineScanner::next() { return implementation_->next(); }
 std::string_view LineScanner::line() const noexcept { return implementation_->line; }
 bool LineScanner::is_cut() const noexcept { return implementation_->is_cut; }
+
+Tokens const* LineScanner::tokens() const noexcept {
+  return implementation_->has_tokens ? &implementation_->line_tokens : nullptr;
+}
 
 ParsedMessage const* LineScanner::record() const noexcept {
   return implementation_->has_record ? &implementation_->message : nullptr;

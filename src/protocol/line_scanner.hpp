@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "protocol/message_parser.hpp"
+#include "protocol/tokens.hpp"
 
 namespace landfall {
 
@@ -39,6 +40,10 @@ class LineScanner {
 
   /// The record of the line, or null: ask MessageParser. Valid until the next next().
   ParsedMessage const* record() const noexcept;
+
+  /// The tokens of a line that is no record, but one JSON object without any flaw: for MessageParser::parse_checked().
+  /// Otherwise null. Valid until the next next().
+  Tokens const* tokens() const noexcept;
 
  private:
   struct Implementation;

@@ -143,14 +143,29 @@ struct MessageParser::Implementation {
     start(new_line);
     find_tokens();
     if (validation == Validation::full) check_whole();
+    read();
+    if (validation == Validation::skipped && message.kind != MessageKind::record) check_whole();
+  }
+
+  void parse_checked(std::string_view new_line, Tokens const& found) {
+    start(new_line);
+    tokens = found;
+    read();
+  }
+
+  void read() {
     read_envelope();
     decide();
-    if (validation == Validation::skipped && message.kind != MessageKind::record) check_whole();
   }
 
   void start(std::string_view new_line) {
     line = new_line;
-    message = ParsedMessage();
+    // One by one: a whole new one is built elsewhere and copied, which takes longer.
+    message.kind = MessageKind::ignored;
+    message.type = message.data = message.meta = message.stream.name = {};
+    message.stream.name_space.reset();
+    message.emitted_at_ms = 0;
+    message.has_file_reference = false;
     seen = 0;
     envelope_problem = record_problem = trace_problem = Problem();
     trace_type = TraceType::none;
@@ -431,6 +446,13 @@ MessageParser& MessageParser::operator=(MessageParser&&) noexcept = default;
 ParsedMessage const& MessageParser::parse(std::string_view line) {
   LANDFALL_ASSERT(implementation_ != nullptr);
   implementation_->parse(line);
+  return implementation_->message;
+}
+
+ParsedMessage const& MessageParser::parse_checked(std::string_view line, Tokens const& tokens) {
+  LANDFALL_ASSERT(implementation_ != nullptr);
+  LANDFALL_ASSERT(tokens.kind(0) == '{');
+  implementation_->parse_checked(line, tokens);
   return implementation_->message;
 }
 

@@ -10,6 +10,7 @@
 #include <landfall/runtime/error.hpp>
 
 #include "protocol/stream_name.hpp"
+#include "protocol/tokens.hpp"
 
 namespace landfall {
 
@@ -55,6 +56,10 @@ class MessageParser {
   /// `line` has no line end ('\r' before it is allowed and ignored) and is not blank; Block::padding bytes behind it
   /// are readable.
   ParsedMessage const& parse(std::string_view line);
+
+  /// The same for a line that is known to be one JSON object without any flaw. `tokens`: of the line; they stay as they
+  /// are until the next parse.
+  ParsedMessage const& parse_checked(std::string_view line, Tokens const& tokens);
 
   /// The whole STATE of the line last parsed, with MessageKind::state. Slower than parse(): copies the line.
   StateMessage take_state(FindStream const& find_stream);

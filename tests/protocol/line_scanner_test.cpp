@@ -22,6 +22,7 @@ struct Seen {
   std::string line;
   bool cut = false;
   bool recognised = false;
+  bool flawless = false;
 };
 
 void expect_same(ParsedMessage const& a, ParsedMessage const& b) {
@@ -35,6 +36,36 @@ void expect_same(ParsedMessage const& a, ParsedMessage const& b) {
   EXPECT_EQ(a.has_file_reference, b.has_file_reference);
 }
 
+/// What MessageParser makes of a line: the message, or what is wrong with it. A STATE is printed.
+struct Parsed {
+  std::optional<ParsedMessage> message;
+  std::string text;
+};
+template <class Parse>
+Parsed parsed(MessageParser& parser, Parse const& parse) {
+  Parsed result;
+  try {
+    result.message = parse();
+    if (result.message->kind != MessageKind::state) return result;
+    StateMessage const state = parser.take_state([](StreamName const&) { return std::optional<std::size_t>(); });
+    state.print_to(result.text, StateMessage::Stats());
+  } catch (Error const& error) {
+    result.text = error.what();
+  }
+  return result;
+}
+
+/// With the scanner's tokens the parser says of a line what it says without them.
+void expect_same_with_tokens(LineScanner const& scanner) {
+  MessageParser checked;
+  MessageParser plain;
+  Parsed const a = parsed(checked, [&] { return checked.parse_checked(scanner.line(), *scanner.tokens()); });
+  Parsed const b = parsed(plain, [&] { return plain.parse(scanner.line()); });
+  EXPECT_EQ(a.text, b.text) << scanner.line();
+  ASSERT_EQ(a.message.has_value(), b.message.has_value()) << scanner.line();
+  if (a.message) expect_same(*a.message, *b.message);
+}
+
 /// All lines of the text. What is recognised must be what MessageParser says of the same line.
 std::vector<Seen> scan(std::string_view text, Validation validation = Validation::full, char behind = '}') {
   PaddedLine const padded(text, behind);
@@ -46,7 +77,12 @@ std::vector<Seen> scan(std::string_view text, Validation validation = Validation
     ParsedMessage const* const record = scanner.record();
     all.push_back(Seen{std::string(scanner.line()), scanner.is_cut(), record != nullptr});
     EXPECT_EQ(all.back().line.find('\n'), std::string::npos);
-    if (record == nullptr) continue;
+    if (record == nullptr) {
+      all.back().flawless = scanner.tokens() != nullptr;
+      if (scanner.tokens()) expect_same_with_tokens(scanner);
+      continue;
+    }
+    EXPECT_EQ(scanner.tokens(), nullptr);
     try {
       expect_same(*record, parser.parse(scanner.line()));
     } catch (Error const& error) {
@@ -109,6 +145,41 @@ TEST(LineScanner, LeavesAllElseToTheParser) {
            std::string(R"({"type":"RECORD"})"),
        }) {
     EXPECT_FALSE(recognises(line)) << line;
+  }
+}
+
+TEST(LineScanner, GivesTheTokensOfOtherMessagesWithoutAFlaw) {
+  struct Row {
+    char const* line;
+    bool flawless;
+  };
+  Row const rows[] = {
+      {R"({"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"s"},"stream_state":{"a":[1]}}}})",
+       true},
+      {R"({"type" : "STATE", "state" : {"data":{"x":"\u00e9"}} } )", true},
+      {R"({"type":"TRACE","trace":{"type":"STREAM_STATUS"}})", true},
+      {"{}", true},
+      {R"({"type":"STATE","state":{"data":{}}}x)", false},
+      {R"({"type":"STATE","state":{"data":{}}}{})", false},
+      {R"({"type":"STATE","state":{"data":{"a":01}}})", false},
+      {R"({"type":"STATE","state":{"data":{"a":1,}}})", false},
+      {R"({"type":"STATE","state":{"data":{})", false},
+      {R"( {"type":"LOG"})", false},  // seldom: the parser looks
+      {"[]", false},
+      {"", false},
+      {"7", false},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.line);
+    // Alone, as the last line, and between others.
+    for (std::string const& text : {std::string(row.line) + "\n", record_with("{}") + "\n" + row.line + "\n",
+                                    row.line + ("\n" + record_with("{}") + "\n")}) {
+      std::vector<Seen> const all = scan(text);
+      bool any = false;
+      for (Seen const& seen : all) any = any || seen.flawless;
+      EXPECT_EQ(any, row.flawless) << text;
+      EXPECT_EQ(scan(text, Validation::skipped).size(), all.size());
+    }
   }
 }
 
