@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast landfall is: the same work by landfall and by a hand-written loop, in turns, on this machine.
 
-    python3 tests/benchmarks/run.py                              the whole table: 20 minutes, 7 GB of disk, 5 of memory
+    python3 tests/benchmarks/run.py                              the whole table: 10 to 20 minutes, 7 GB of disk, 5 of memory
     python3 tests/benchmarks/run.py --only data-file,route       some rows; --list names them
     python3 tests/benchmarks/run.py --records 100000 --runs 3    smaller
 
