@@ -51,26 +51,27 @@ struct BlockingPool::Threads {
 };
 
 BlockingPool::BlockingPool(asio::execution_context& context, std::size_t max_threads)
-    : asio::execution_context::service(context), threads_(std::make_unique<Threads>(max_threads)) {
+    : asio::execution_context::service(context), threads_(std::make_shared<Threads>(max_threads)) {
   LANDFALL_ASSERT(max_threads > 0);
 }
 
 BlockingPool::~BlockingPool() { LANDFALL_ASSERT(threads_->threads.empty()); }
 
 void BlockingPool::submit(std::function<void()> work) {
+  auto const threads = threads_;  // the work may end, and this pool with it, before we return
   bool somebody_comes = false;
   {
-    std::lock_guard const lock(threads_->mutex);
-    if (threads_->stopping) return;  // the context goes: the caller is never resumed
-    threads_->queue.push_back(std::move(work));
-    somebody_comes = threads_->ensure_thread_on_lock();
+    std::lock_guard const lock(threads->mutex);
+    if (threads->stopping) return;  // the context goes: the caller is never resumed
+    threads->queue.push_back(std::move(work));
+    somebody_comes = threads->ensure_thread_on_lock();
     if (!somebody_comes) {
-      work = std::move(threads_->queue.back());
-      threads_->queue.pop_back();
+      work = std::move(threads->queue.back());
+      threads->queue.pop_back();
     }
   }
   if (somebody_comes) {
-    threads_->something_to_do.notify_one();  // without the lock, which the thread takes at once
+    threads->something_to_do.notify_one();  // without the lock, which the thread takes at once
   } else {
     work();  // late rather than never
   }

@@ -45,7 +45,7 @@ class BlockingPool : public asio::execution_context::service {
 
  private:
   struct Threads;
-  std::unique_ptr<Threads> threads_;
+  std::shared_ptr<Threads> threads_;
 };
 
 namespace detail {
