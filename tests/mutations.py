@@ -183,7 +183,7 @@ MUTATIONS = [
     ("what is only on disk counts as loaded", "src/state/record_ledger.cpp",
      "  safe_.add(records);\n}", "  promote(records, BatchState::persisted);\n}"),
     ("a stream that moves goes to disk", "src/pipeline/batch_spiller.cpp",
-     "bool const moves = co_await queue.wait_for_progress(clock, patience);",
+     "bool const moves = co_await queue.wait_for_progress(seen, clock, patience);",
      "bool const moves = false; static_cast<void>(clock);"),
     ("patience with a stream that stands still begins anew for each batch", "src/pipeline/stream_queue.cpp",
      "  stood_still_at_ = seen;\n", ""),

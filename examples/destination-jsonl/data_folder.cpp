@@ -163,6 +163,13 @@ void File::sync() const {
   check(uninterrupted([&] { return ::fsync(descriptor_.get()); }), "cannot bring to disk", path_);
 }
 
+void File::require_linked() const {
+  struct stat status{};
+  check(uninterrupted([&] { return ::fstat(descriptor_.get(), &status); }), "cannot look at", path_);
+  if (status.st_nlink > 0) return;
+  throw landfall::system_error("{} was removed by somebody else while it was being written", path_);
+}
+
 bool File::try_lock() const {
   if (uninterrupted([&] { return ::flock(descriptor_.get(), LOCK_EX | LOCK_NB); }) == 0) return true;
   if (errno == EWOULDBLOCK) return false;

@@ -53,6 +53,9 @@ class File {
   void sync_data() const;
   void sync() const;
 
+  /// Errors: Error(system) when nobody can find the file any more: what is written to it is lost.
+  void require_linked() const;
+
   /// For this object alone, until it goes. False when somebody else has the lock.
   bool try_lock() const;
 

@@ -164,6 +164,7 @@ void StreamFile::blocking_sync(std::uint64_t mark) {
   LANDFALL_ASSERT(mark <= covered);
   try {
     file_.sync_data();
+    file_.require_linked();  // what nobody can find is not safe
   } catch (landfall::Error const& error) {
     mark_broken(error.message());
     throw_if_broken();
@@ -173,6 +174,8 @@ void StreamFile::blocking_sync(std::uint64_t mark) {
 
 void StreamFile::blocking_commit() {
   blocking_sync(size_);
+  file_.require_linked();  // also where nothing was left to sync: else a file that is gone looks like one that was
+                           // renamed
   if (name_ != path_.file) swap(data_folder_->data().subfolder(path_.folders));
   file_ = File();
 }

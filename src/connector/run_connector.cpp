@@ -389,7 +389,7 @@ spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink) {
 }  // namespace
 
 int run_connector(int argc, char** argv, Connector connector) {
-  open_closed_standard_descriptors();
+  bool const has_stdout = open_closed_standard_descriptors();
   keep_memory_in_one_heap();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
@@ -404,6 +404,10 @@ int run_connector(int argc, char** argv, Connector connector) {
   if (command_line.command == Command::help) {
     fmt::print("{}", usage(program));
     return exit_success;
+  }
+  if (!has_stdout) {
+    fmt::print(stderr, "{}: stdout is closed: nobody could read the answers\n", program);
+    return exit_failure;
   }
 
   PrivateStdout const private_stdout;

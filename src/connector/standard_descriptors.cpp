@@ -24,13 +24,15 @@ void flush_standard_output() {
 
 }  // namespace
 
-void open_closed_standard_descriptors() {
+bool open_closed_standard_descriptors() {
+  bool const has_stdout = ::fcntl(STDOUT_FILENO, F_GETFD) != -1;
   for (int const fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) != -1) continue;
     int const opened = ::open("/dev/null", O_RDWR);
     if (opened < 0) fail("cannot open /dev/null");
     LANDFALL_ASSERT(opened == fd);  // the lowest that is free, and those below it are open
   }
+  return has_stdout;
 }
 
 PrivateStdout::PrivateStdout() : fd_(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) {

@@ -3,8 +3,8 @@
 namespace landfall {
 
 /// Opens /dev/null on each of the descriptors 0, 1 and 2 that is closed: else the next file or socket would become our
-/// stdin or stdout. Errors: std::system_error.
-void open_closed_standard_descriptors();
+/// stdin or stdout. False when stdout was one of them: nobody can hear an answer. Errors: std::system_error.
+bool open_closed_standard_descriptors();
 
 /// Keeps the real stdout for the protocol: while it lives, descriptor 1 leads to stderr, so that a library which prints
 /// cannot break a line of the protocol.

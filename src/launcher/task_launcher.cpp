@@ -153,6 +153,10 @@ awaitable<bool> TaskLauncher::handle_step_requested(StreamDescriptor stream) {
   co_return co_await on_strand([this, &stream] { return !work(stream).failure; });
 }
 
+awaitable<bool> TaskLauncher::handle_turn_requested(StreamDescriptor stream) {
+  co_return co_await on_strand([this, &stream] { return would_be_next(work(stream)); });
+}
+
 awaitable<void> TaskLauncher::handle_batch_split(StreamDescriptor stream, std::size_t parts) {
   co_await on_strand([this, &stream, parts] {
     work(stream).in_flight += parts;
@@ -454,6 +458,12 @@ bool TaskLauncher::may_start_call(StreamWork const& w) const {
   // A stream that was told to wait long does not collect more batches that wait.
   bool const none_waits = std::all_of(w.calls.begin(), w.calls.end(), [](auto const& call) { return call.second; });
   return !w.needs_order && none_waits;
+}
+
+bool TaskLauncher::would_be_next(StreamWork const& w) const {
+  if (w.opening != Opening::open || w.reads_back || !w.waiting.empty()) return false;
+  if (parts_.load_pipeline) return true;
+  return w.calls.empty() || !w.needs_order;
 }
 
 // Whenever something changed for the better. Streams take turns: whose last call began longest ago comes first.

@@ -48,14 +48,25 @@ BatchSpiller::BatchSpiller(SpillPolicy policy, SpillStore* store, MemoryBudget c
   LANDFALL_ASSERT(store != nullptr || policy == SpillPolicy::never);
 }
 
-awaitable<bool> BatchSpiller::is_wanted(StreamQueue& queue, Clock& clock) const {
-  while (has_no_place_in_memory(queue)) {
-    if (policy_ == SpillPolicy::always) co_return true;
-    bool const moves = co_await queue.wait_for_progress(clock, patience);
+awaitable<bool> BatchSpiller::is_wanted(StreamQueue& queue, TaskLauncher& launcher, Clock& clock) const {
+  for (;;) {
+    std::uint64_t const seen = queue.finished_batches();  // first: what is done from now on ends the wait
+    if (!has_no_place_in_memory(queue)) co_return false;
+    if (policy_ == SpillPolicy::always || queue.stands_still()) co_return true;
+    // One for each that is done: were they stuck, they would take all the memory there is.
+    if (!is_nearly_full() || queue.may_be_let_through()) {
+      bool const is_next = co_await launcher.handle_turn_requested(queue.stream->descriptor);
+      if (is_next) {
+        queue.note_let_through();
+        co_return false;
+      }
+    }
+    bool const moves = co_await queue.wait_for_progress(seen, clock, patience);
     if (!moves) co_return has_no_place_in_memory(queue);
   }
-  co_return false;
 }
+
+bool BatchSpiller::is_nearly_full() const { return budget_.reserved_bytes() >= budget_.capacity_bytes() / 8 * 7; }
 
 bool BatchSpiller::has_no_place_in_memory(StreamQueue const& queue) const {
   // Its own batch is one of the unfinished ones.
@@ -73,6 +84,7 @@ awaitable<std::unique_ptr<SpilledRecords>> BatchSpiller::spill(StreamQueue& queu
     ++spilled_batches_;
     spilled_bytes_ += written.bytes;
     records.clear();
+    queue.note_spilled();
     bool const keeps = resume_ && !queue.stream->starts_anew();
     SpillKeep const keep = keeps ? SpillKeep::until_complete : SpillKeep::until_read;
     co_return std::make_unique<SpilledRecords>(*store_, for_reading_, std::move(written), keep, std::move(unfinished));

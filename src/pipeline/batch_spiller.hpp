@@ -7,6 +7,7 @@
 #include <memory>
 
 #include <landfall/destination/record_batch.hpp>
+#include <landfall/launcher/task_launcher.hpp>
 #include <landfall/runtime/awaitable.hpp>
 #include <landfall/runtime/clock.hpp>
 #include <landfall/runtime/error.hpp>
@@ -44,8 +45,9 @@ class BatchSpiller {
                bool resume, std::function<void(Error const&)> on_failure);
 
   /// Whether the batch of this queue that was just closed goes to disk. With `over_budget` only where its stream stands
-  /// still: a stream that moves slows the reader instead, so its batch waits for those before it. For the spill task.
-  awaitable<bool> is_wanted(StreamQueue& queue, Clock& clock) const;
+  /// still: a stream that moves slows the reader instead, so its batch waits for those before it, unless it is
+  /// the next to be loaded, beside them. For the spill task.
+  awaitable<bool> is_wanted(StreamQueue& queue, TaskLauncher& launcher, Clock& clock) const;
 
   /// Writes that batch. Null: it stays in memory. Otherwise `records` is empty.
   /// Errors: with `always`, as SpillStore::write().
@@ -60,6 +62,7 @@ class BatchSpiller {
 
  private:
   bool has_no_place_in_memory(StreamQueue const& queue) const;
+  bool is_nearly_full() const;
 
   SpillPolicy policy_;
   SpillStore* store_;

@@ -85,14 +85,25 @@ std::shared_ptr<void const> StreamQueue::one_unfinished() const {
   return std::shared_ptr<void const>(nullptr, std::move(leave));
 }
 
-awaitable<bool> StreamQueue::wait_for_progress(Clock& clock, Duration patience) {
+std::uint64_t StreamQueue::finished_batches() const {
+  std::lock_guard const lock(unfinished_->mutex);
+  return unfinished_->finished;
+}
+
+void StreamQueue::note_spilled() noexcept {
+  if (stood_still_at_) ++*stood_still_at_;
+  ++let_through_;
+}
+
+// What was done long ago does not count for more than a few.
+void StreamQueue::note_let_through() {
+  constexpr std::uint64_t most_saved = 16;
+  std::uint64_t const finished = finished_batches();
+  let_through_ = std::min(finished, std::max(let_through_, finished - std::min(finished, most_saved))) + 1;
+}
+
+awaitable<bool> StreamQueue::wait_for_progress(std::uint64_t seen, Clock& clock, Duration patience) {
   auto const batches = unfinished_;
-  std::uint64_t seen = 0;
-  {
-    std::lock_guard const lock(batches->mutex);
-    seen = batches->finished;
-  }
-  if (stood_still_at_ == seen) co_return false;
   auto const is_late = std::make_shared<bool>(false);  // guarded by the mutex
   auto executor = co_await asio::this_coro::executor;
   auto const alarm = clock.call_at(executor, clock.now() + patience, [batches, is_late] {

@@ -84,9 +84,17 @@ class StreamQueue {
   std::uint64_t unfinished_batches() const;
   /// Counts as one of them while it lives.
   std::shared_ptr<void const> one_unfinished() const;
-  /// Waits until one of them is done, but no longer than `patience`. False at once when nothing has moved since that
-  /// was too long the last time.
-  awaitable<bool> wait_for_progress(Clock& clock, Duration patience);
+  /// How many of them are done.
+  std::uint64_t finished_batches() const;
+  /// No batch has been done since the last time that patience ended.
+  bool stands_still() const { return stood_still_at_ == finished_batches(); }
+  /// A batch that went to disk is not done: nothing has moved by that.
+  void note_spilled() noexcept;
+  /// While memory presses one batch is let through, beside those that run, for each that is done.
+  bool may_be_let_through() const { return let_through_ <= finished_batches(); }
+  void note_let_through();
+  /// Waits until more than `seen` are done, but no longer than `patience`: false then.
+  awaitable<bool> wait_for_progress(std::uint64_t seen, Clock& clock, Duration patience);
 
   struct Taken {
     Taken() = default;
@@ -115,6 +123,7 @@ class StreamQueue {
   MessageQueue<StreamElement> queue_;
   std::shared_ptr<ClosedBatches> closed_;
   std::shared_ptr<UnfinishedBatches> unfinished_ = std::make_shared<UnfinishedBatches>();
+  std::uint64_t let_through_ = 0;                     // of the spill task; see note_let_through()
   std::optional<std::uint64_t> stood_still_at_;       // of the spill task: what was finished when patience ended
   std::atomic<RecordNumber> queued_until_;            // number of the next record that will be queued
   std::atomic<RecordNumber> flush_until_;             // a batch that holds an earlier record is closed at once

@@ -62,7 +62,7 @@ awaitable<void> SpillToDiskTask::execute() {
 awaitable<void> SpillToDiskTask::hand_over() {
   std::unique_ptr<SpilledRecords> spilled;
   bool goes_to_disk = !records_.empty();
-  if (goes_to_disk) goes_to_disk = co_await spiller_.is_wanted(queue_, clock_);
+  if (goes_to_disk) goes_to_disk = co_await spiller_.is_wanted(queue_, launcher_, clock_);
   // What will be dropped takes no room from others.
   if (goes_to_disk) goes_to_disk = co_await launcher_.handle_step_requested(queue_.stream->descriptor);
   if (goes_to_disk) spilled = co_await spiller_.spill(queue_, records_);

@@ -32,6 +32,8 @@ class RecordingDestination::Loader final : public StreamLoader {
   Loader(RecordingDestination& destination, StreamDescriptor stream)
       : destination_(destination), stream_(std::move(stream)), name_(to_string(stream_)) {}
 
+  bool needs_order() const override { return destination_.needs_order; }
+
   awaitable<void> start() override { co_await destination_.enter("start " + name_); }
 
   awaitable<Batch> process_records(RecordBatch records) override {

@@ -370,12 +370,19 @@ TEST_F(RunConnector, PlainLogsGoToStderr) {
 }
 
 TEST_F(RunConnector, StartsWithoutAStandardDescriptor) {
-  for (int const closed : {0, 1, 2}) {
+  for (int const closed : {0, 2}) {
     SCOPED_TRACE(closed);
     Process process(write_arguments(), {}, closed);
     process.end_input();
     EXPECT_EQ(process.exit_code(), 0) << process.out << process.err;
   }
+}
+
+TEST_F(RunConnector, WithoutStdoutNothingIsLoadedSinceNobodyCouldHearOfIt) {
+  Process process(write_arguments(), {}, 1);
+  process.end_input();
+  EXPECT_EQ(process.exit_code(), 1) << process.err;
+  EXPECT_NE(process.err.find("stdout is closed"), std::string::npos) << process.err;
 }
 
 TEST_F(RunConnector, SigtermEndsInOrderWithCode143) {

@@ -134,10 +134,12 @@ TEST(Spill, AStreamThatIsStuckDoesNotHoldTheOthers) {
     std::string text;
     for (std::string const& line : lines) text += line + "\n";
     sync.source.in_chunks_of(4096, text);
+    TimePoint const began = sync.simulation.now();
     SyncReport const report = sync.run();
     EXPECT_TRUE(report.succeeded()) << (report.outcome.error ? report.outcome.error->what() : "");
     for (std::string const name : {"users", "orders", "stuck"}) EXPECT_EQ(sync.loaded(name), numbers_until(400));
     EXPECT_GT(report.totals.batches_spilled, 10U);
+    EXPECT_LE(sync.simulation.now() - began, seconds(4));  // patience ends once, not for each batch
     EXPECT_LE(report.peak_memory_bytes, sync.options.memory_budget_bytes + (16 << 10));
     EXPECT_TRUE(sync.disk->file_names().empty());
   });
@@ -163,6 +165,33 @@ TEST(Spill, AStreamThatMovesSlowsTheReaderAndNothingGoesToDisk) {
     EXPECT_EQ(sync.loaded("orders"), numbers_until(400));
     EXPECT_EQ(report.totals.batches_spilled, 0U);
     EXPECT_LE(report.peak_memory_bytes, sync.options.memory_budget_bytes + (16 << 10));
+  });
+}
+
+// Eight calls at once, of which each takes a while: none of them waits for another, and memory has room.
+TEST(Spill, ALoaderThatNeedsNoOrderIsNotHeldUp) {
+  for_each_seed([](std::uint64_t seed) {
+    Duration took[2];
+    for (SpillPolicy const policy : {SpillPolicy::over_budget, SpillPolicy::never}) {
+      SpillingSync sync(seed, policy, {"users"});
+      sync.destination.needs_order = false;
+      sync.options.batch.bytes = 4096;
+      sync.options.batch.records = 1000;
+      sync.options.memory_budget_bytes = 256 << 10;
+      sync.options.load_concurrency = LoadRange::fixed(8);
+      sync.hook = [&](std::string call) -> awaitable<void> {
+        if (call.starts_with("process_records")) co_await sync.simulation.sleep_for(std::chrono::milliseconds(400));
+      };
+      std::string text;
+      for (int n = 0; n < 600; ++n) text += long_record("users", n) + "\n";
+      sync.source.in_chunks_of(4096, text + status("users", "COMPLETE") + "\n");
+      TimePoint const began = sync.simulation.now();
+      SyncReport const report = sync.run();
+      EXPECT_TRUE(report.succeeded());
+      EXPECT_EQ(report.totals.batches_spilled, 0U);
+      took[policy == SpillPolicy::never ? 1 : 0] = sync.simulation.now() - began;
+    }
+    EXPECT_LE(took[0], 2 * took[1]);
   });
 }
 

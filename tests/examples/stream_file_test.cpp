@@ -123,6 +123,23 @@ class StreamFileTest : public ::testing::Test {
   fs::path folder_;
 };
 
+TEST_F(StreamFileTest, WhatIsWrittenToAFileThatWasRemovedIsNotSafe) {
+  for (auto const& stream : {append_stream(), overwrite_stream(), truncate_stream(2)}) {
+    fs::remove_all(folder_);
+    DataFolder const data(folder_.string());
+    StreamFile file(data, stream, RecordFormat::data, 1);
+    file.blocking_open();
+    RecordMaker records(stream);
+    file.blocking_sync(file.blocking_write(records.batch_of({"1"}), Milliseconds()));
+    for (auto const& name : names()) fs::remove(folder_ / "public" / name);
+    EXPECT_THROW(file.blocking_commit(), landfall::Error);
+    EXPECT_FALSE(fs::exists(path()));
+    auto const mark = file.blocking_write(records.batch_of({"2"}), Milliseconds());
+    EXPECT_THROW(file.blocking_sync(mark), landfall::Error);
+    file.blocking_abandon();
+  }
+}
+
 TEST_F(StreamFileTest, AppendAddsRows) {
   sync(append_stream(), {"{1}", "{2}"}, End::good);
   sync(append_stream(), {"{3}"}, End::bad);

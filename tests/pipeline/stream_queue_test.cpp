@@ -175,7 +175,8 @@ struct ProgressTest : StreamQueuesTest {
   /// Whether something moved, and after how long.
   std::pair<bool, Duration> wait() {
     TimePoint const began = simulation.now();
-    bool const moved = simulation.run_coroutine(queue.wait_for_progress(simulation, std::chrono::seconds(2)));
+    bool const moved = simulation.run_coroutine(
+        queue.wait_for_progress(queue.finished_batches(), simulation, std::chrono::seconds(2)));
     return {moved, simulation.now() - began};
   }
   void finish_in(Duration time) {
@@ -193,17 +194,23 @@ TEST_F(ProgressTest, WhoWaitsHearsOfTheNextBatchThatIsDone) {
   EXPECT_EQ(queue.unfinished_batches(), 0U);
 }
 
-TEST_F(ProgressTest, PatienceEndsAndThereIsNoneUntilSomethingMoves) {
+TEST_F(ProgressTest, AStreamStandsStillFromTheEndOfPatienceUntilSomethingMoves) {
+  EXPECT_FALSE(queue.stands_still());
   EXPECT_EQ(wait(), std::pair(false, Duration(std::chrono::seconds(2))));
-  EXPECT_EQ(wait(), std::pair(false, Duration(0)));
-  auto const next = queue.one_unfinished();
+  EXPECT_TRUE(queue.stands_still());
   before.reset();
-  EXPECT_EQ(wait(), std::pair(false, Duration(std::chrono::seconds(2))));
+  EXPECT_FALSE(queue.stands_still());
+}
+
+TEST_F(ProgressTest, WhatIsDoneBeforeTheWaitBeginsCountsToo) {
+  std::uint64_t const seen = queue.finished_batches();
+  before.reset();
+  EXPECT_TRUE(simulation.run_coroutine(queue.wait_for_progress(seen, simulation, std::chrono::hours(1))));
 }
 
 TEST_F(ProgressTest, ACancelledWaitEnds) {
   auto body = [](ProgressTest& test) -> awaitable<void> {
-    (void)co_await test.queue.wait_for_progress(test.simulation, std::chrono::seconds(2));
+    (void)co_await test.queue.wait_for_progress(0, test.simulation, std::chrono::seconds(2));
   };
   Spawned const waiting(simulation.get_executor(), body(*this));
   waiting.cancel();

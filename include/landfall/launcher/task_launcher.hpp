@@ -143,6 +143,9 @@ class TaskLauncher {
   /// A pipeline asks before a step takes a batch, and a spill task before it writes one: false when its stream has
   /// failed meanwhile.
   awaitable<bool> handle_step_requested(StreamDescriptor stream);
+  /// A spill task asks whether the batch that it has closed would be loaded with the next slot, beside those before it.
+  /// With load steps it would: their workers take what comes.
+  awaitable<bool> handle_turn_requested(StreamDescriptor stream);
   /// A pipeline batch goes on as so many batches, each of which will be reported; 0: it goes no further.
   awaitable<void> handle_batch_split(StreamDescriptor stream, std::size_t parts);
   /// A call into the store ended. Changes what may run from now on.
@@ -237,6 +240,7 @@ class TaskLauncher {
   void start_calls_on_strand();
   void start_call_on_strand(StreamWork& w);
   bool may_start_call(StreamWork const& w) const;
+  bool would_be_next(StreamWork const& w) const;
   void note_ready_on_strand(StreamWork& w);
   StreamWork* next_ready_on_strand();
   void call_task_ended_on_strand(StreamWork& w, BatchId batch);

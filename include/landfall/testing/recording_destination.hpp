@@ -46,6 +46,8 @@ class RecordingDestination final : public Destination {
 
   /// The states a loader goes through for each batch; the last must be complete. Records are durable from persisted on.
   std::vector<BatchState> answers{BatchState::complete};
+  /// What its loaders say of themselves.
+  bool needs_order = true;
 
   awaitable<void> setup(DestinationCatalog const& catalog) override;
   awaitable<std::unique_ptr<StreamLoader>> open(DestinationStream const& stream) override;
