@@ -4,7 +4,7 @@ add_library(landfall_usage INTERFACE)
 target_compile_features(landfall_usage INTERFACE cxx_std_20)
 target_include_directories(landfall_usage INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(landfall_usage INTERFACE Boost::headers Boost::json Boost::program_options fmt::fmt spdlog::spdlog
-                      simdjson::simdjson xxHash::xxhash Threads::Threads)
+                      simdjson::simdjson xxHash::xxhash utf8proc::utf8proc Threads::Threads)
 # Agree in every file of a program that embeds us.
 set(landfall_public_definitions BOOST_ASIO_NO_DEPRECATED)
 target_compile_definitions(landfall_usage INTERFACE ${landfall_public_definitions})
@@ -61,7 +61,8 @@ function(landfall_library)
   target_compile_features(landfall PUBLIC cxx_std_20)
   target_compile_definitions(landfall PUBLIC ${landfall_public_definitions})
   target_link_libraries(landfall PUBLIC Boost::headers Boost::json fmt::fmt spdlog::spdlog simdjson::simdjson Threads::Threads
-                        PRIVATE Boost::program_options xxHash::xxhash $<BUILD_INTERFACE:landfall_own_flags>)
+                        PRIVATE Boost::program_options xxHash::xxhash utf8proc::utf8proc
+                        $<BUILD_INTERFACE:landfall_own_flags>)
 endfunction()
 
 # landfall::testing, for connector authors.

@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 status=0
 
 # From the ground up. testing/ stands above all of them; their tests may use it.
-above='protocol destination spill state launcher pipeline tasks connector testing'
-for room in runtime protocol destination spill state launcher pipeline tasks connector; do
+above='protocol destination table spill state launcher pipeline tasks connector testing'
+for room in runtime protocol destination table spill state launcher pipeline tasks connector; do
   above=$(echo " $above " | sed "s/ $room / /")
   pattern=$(echo $above | tr ' ' '|')
   folders=

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sqlite3.h>
+
+#include <landfall/table/sql_text.hpp>
+
+namespace sqlite {
+
+class Database;
+
+/// One prepared statement.
+///
+/// Threads:  one at a time, as its database.
+/// Lifetime: goes before the database.
+class Statement {
+ public:
+  Statement() = default;
+
+  // Parameters are numbered from 1. Text must stay as it is until the next step() is over.
+  void bind_null(int parameter);
+  void bind(int parameter, std::int64_t number);
+  void bind(int parameter, std::string_view text);
+
+  /// True: there is a row. Errors: as Database::run().
+  bool step();
+  /// For the next execution.
+  void reset() noexcept;
+  /// step() to the end, then reset().
+  void execute();
+
+  // Columns are numbered from 0, and valid until the next step().
+  int column_count() const noexcept { return sqlite3_column_count(statement_.get()); }
+  bool is_null(int column) const noexcept;
+  std::int64_t integer(int column) const noexcept;
+  std::string text(int column) const;
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+  };
+  Statement(sqlite3* database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+
+  sqlite3* database_ = nullptr;
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+/// A database file. What is committed is on disk: write-ahead log, synced at each commit.
+///
+/// Threads: one at a time. All calls block.
+/// Errors:  landfall::Error with the file and SQLite's own words: transient where others hold the file, or the disk is
+///          full; config for a file that is broken, no database, not allowed or not there; system for the rest.
+class Database {
+ public:
+  /// Makes the file when it is missing, its folder not. Waits for others up to `patience_ms`, here and later.
+  explicit Database(std::string const& path, int patience_ms);
+
+  void run(landfall::SqlText const& sql);
+  Statement prepare(landfall::SqlText const& sql);
+  std::string const& path() const noexcept { return path_; }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
+  };
+  std::string path_;
+  std::unique_ptr<sqlite3, Close> database_;
+};
+
+/// What is changed while it lives is committed together, or not at all.
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  ~Transaction();
+  Transaction(Transaction const&) = delete;
+  Transaction& operator=(Transaction const&) = delete;
+
+  void commit();
+
+ private:
+  Database* database_;  // null: committed
+};
+
+}  // namespace sqlite

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <landfall/table/naming.hpp>
+#include <landfall/table/row_reader.hpp>
+#include <landfall/table/table_operations.hpp>
+
+#include "database.hpp"
+
+namespace sqlite {
+
+/// What SQLite makes of names, and what its values are limited to.
+landfall::NameRules name_rules();
+landfall::ValueLimits value_limits();
+
+/// landfall's table operations on a SQLite file.
+///
+/// Types:   each column type has a declared type of its own, by which it is known again ("DECIMAL_TEXT"). Numbers,
+/// moments
+///          and JSON are kept as text, so that nothing of them is lost; booleans are 0 and 1.
+/// Threads: any; one at a time gets through, since a file has one writer.
+/// Opened:  with the first call.
+class SqliteTables final : public landfall::TableOperations {
+ public:
+  explicit SqliteTables(std::string path, int patience_ms = 5000);
+
+  landfall::awaitable<void> check() override;
+  landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
+  landfall::awaitable<std::optional<landfall::ExistingTable>> find(landfall::TableName table) override;
+  landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema) override;
+  landfall::awaitable<void> alter(landfall::TableName table, landfall::SchemaChange change,
+                                  landfall::TableSchema wanted) override;
+  landfall::awaitable<void> drop(landfall::TableName table) override;
+  landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;
+  landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;
+  landfall::awaitable<void> forget_runs(std::string stream) override;
+  landfall::awaitable<void> move_rows(landfall::TableName from, landfall::TableName to,
+                                      landfall::TableSchema schema) override;
+  landfall::awaitable<void> upsert(landfall::TableName from, landfall::TableName to, landfall::TableSchema schema,
+                                   landfall::UpsertRule rule, Source source) override;
+  landfall::awaitable<void> replace(landfall::TableName target, landfall::TableName source,
+                                    std::optional<landfall::TableName> done_with) override;
+
+ private:
+  template <class Function>
+  landfall::awaitable<std::invoke_result_t<Function&, Database&>> on_database(Function function);
+
+  std::string const path_;
+  int const patience_ms_;
+  std::mutex mutex_;
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace sqlite

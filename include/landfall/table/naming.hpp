@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <landfall/protocol/catalog.hpp>
+#include <landfall/protocol/stream_descriptor.hpp>
+#include <landfall/table/identifier.hpp>
+
+namespace landfall {
+
+/// How a store treats names: the part of a dialect that naming needs.
+struct NameRules {
+  NameRules() = default;
+
+  enum class Unit { bytes, characters };
+  /// Two names that differ by case only: `kept`: are two. `ignored`: are one, spelled as they came (SQLite). `lower`,
+  /// `upper`: are one, and the store's own spelling is this.
+  enum class LetterCase { kept, ignored, lower, upper };
+
+  std::size_t longest = 63;  ///< of a schema, a table, a column; not less than the meta columns need, see TableNames
+  Unit unit = Unit::bytes;
+  LetterCase letter_case = LetterCase::kept;
+  bool has_schemas = true;             ///< false: the namespace becomes a part of the table's name
+  std::vector<std::string> reserved;   ///< names the store cannot have or keeps for itself, compared without case
+  std::vector<std::string> forbidden;  ///< beginnings that it keeps for itself ("sqlite_", "pg_"), the same
+};
+
+/// The names of one stream in the store.
+struct StreamTables {
+  StreamTables() = default;
+
+  TableName final_table;
+  TableName work_table;     ///< where rows wait for the end of a refresh, or for their upsert
+  TableName attempt_table;  ///< where rows wait that nobody acknowledges before their stream is closed
+  TableName swap_table;     ///< where a new final table is put together
+  std::map<std::string, Identifier, std::less<>> columns;  ///< by field
+
+  /// Errors: Error(config) which names the field when the stream has none of this name.
+  Identifier const& column(std::string_view field) const;
+};
+
+/// Names for every stream of a catalog.
+///
+/// Natural:   the name of a stream, namespace or field as the store spells it: NFC, in the store's case. Without
+///            schemas a table's is "namespace__name". Most names are natural.
+/// Hashed:    a beginning of the natural name, '_' and ten digits of a hash of the whole original. A name is hashed,
+///            whatever else is in the catalog, when its natural one is empty, too long, reserved or forbidden, when
+///            bytes were replaced in it (control characters by '_', what is no UTF-8 by U+FFFD), or when "__" does not
+///            say where its namespace ends. A forbidden beginning gets '_' in front. Work, attempt and swap tables are
+///            always hashed: "name_work_0123456789".
+/// Collision: where natural names of tables in one schema, or of columns in one table, are one in the store, one of
+///            them is kept: that which came spelled so, "users" before "Users" in a store that folds to lower case;
+///            else the first by the original's bytes (by its namespace's, where names are equal). The others are
+///            hashed. Namespaces may be one in the store: they keep their spelling, and their tables are told apart.
+/// Meaning:   the same catalog gives the same names in every sync, in any order: a name depends on the stream (the
+///            field) alone, but for collisions. So when a catalog changes, only streams that fold into one name are in
+///            danger: where "users" joins "Users", it takes over that one's table with its rows, and "Users" goes on
+///            in a new table with a hash; when "users" leaves, "Users" comes back to the old one. Such are names that
+///            differ by case or Unicode's forms only, a namespace and none that mean the same schema, and, without
+///            schemas, "a__b" beside "b" of the namespace "a".
+///            Where graphemes end may change with a new version of Unicode, and with it a name that was cut there.
+/// Invariant: no two tables of the catalog, and no two columns of a table, are one in the store; none is one of the
+///            meta columns, nor of those of a raw table. Names are NFC in UTF-8, without NUL and control characters.
+/// Errors:    Error(system) when `rules` are wrong: `longest` is less than 22 (_airbyte_generation_id), or what is
+///            reserved and forbidden leaves no name. No stream or field makes one: every name can be had.
+/// Source:    base design 3.12; protocol reference 3.4, "weird names".
+class TableNames {
+ public:
+  /// `default_schema`: the namespace of streams that have none. A store without schemas may do without: then the name
+  /// of the table is the stream's alone. The empty namespace is another one, and has a hashed name.
+  TableNames(DestinationCatalog const& catalog, NameRules rules, std::string const& default_schema);
+
+  /// Asserts that the stream is in the catalog.
+  StreamTables const& of(StreamDescriptor const& stream) const;
+
+  /// All schemas that are needed, sorted, each spelling once; none in a store without them. Where case is ignored, a
+  /// schema may be there already when the next one is created.
+  std::vector<Identifier> const& schemas() const noexcept { return schemas_; }
+
+ private:
+  std::map<StreamDescriptor, StreamTables> tables_;
+  std::vector<Identifier> schemas_;
+};
+
+/// The columns that every final table has beside those of its fields.
+struct MetaColumns {
+  static constexpr std::string_view raw_id = "_airbyte_raw_id";
+  static constexpr std::string_view extracted_at = "_airbyte_extracted_at";
+  static constexpr std::string_view meta = "_airbyte_meta";
+  static constexpr std::string_view generation_id = "_airbyte_generation_id";
+  static constexpr std::string_view data = "_airbyte_data";  ///< all fields, where there are no columns for them
+};
+
+}  // namespace landfall

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <landfall/destination/destination.hpp>
+#include <landfall/table/naming.hpp>
+#include <landfall/table/row_reader.hpp>
+#include <landfall/table/table_operations.hpp>
+#include <landfall/table/table_schema.hpp>
+
+namespace landfall {
+
+/// What becomes of a key whose newest row says that it was deleted at the source (`_ab_cdc_deleted_at`).
+enum class Deletions {
+  hard,  ///< it goes
+  soft,  ///< the row stays, with the time of its deletion
+};
+
+/// What a TableDestination needs to know of its store and of what its user wants.
+struct TableSettings {
+  TableSettings() = default;
+
+  NameRules names;
+  std::string default_schema;  ///< of streams without a namespace
+  TableLayout layout = TableLayout::typed;
+  ValueLimits limits;
+  Deletions deletions = Deletions::hard;
+};
+
+/// A destination for any store with tables: names, schemas, sync modes and generations over TableOperations.
+///
+/// Meaning:  append, overwrite, append_dedup and refreshes, as LoadPlan says. Readers of a final table see old rows
+/// until
+///           the new ones are whole. Each batch is loaded once, also when it is repeated after a failure or a restart
+///           (BatchMark).
+/// Threads:  as Destination's.
+/// Lifetime: the operations outlive it.
+/// Source:   base design 1.17.
+class TableDestination : public Destination {
+ public:
+  TableDestination(TableOperations& operations, TableSettings settings);
+  ~TableDestination() override;
+
+  awaitable<void> check() override;
+
+  /// Errors: Error(config) which names the stream, for what tables cannot do (plan_load, schema_of).
+  awaitable<void> setup(DestinationCatalog const& catalog) override;
+  awaitable<std::unique_ptr<StreamLoader>> open(DestinationStream const& stream) override;
+
+  /// Where the rows of a stream are. After setup().
+  StreamTables const& tables_of(StreamDescriptor const& stream) const;
+
+ private:
+  TableOperations& operations_;
+  TableSettings settings_;
+  std::string run_;  // of this process, for BatchMark
+  std::optional<TableNames> names_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <landfall/destination/record_batch.hpp>
+#include <landfall/protocol/catalog.hpp>
+#include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/interval_set.hpp>
+#include <landfall/table/identifier.hpp>
+#include <landfall/table/load_plan.hpp>
+#include <landfall/table/table_rows.hpp>
+#include <landfall/table/table_schema.hpp>
+
+namespace landfall {
+
+/// What the store has under a name.
+struct ExistingTable {
+  ExistingTable() = default;
+
+  TableSchema schema;
+  TableState state;        ///< `exists` is true
+  std::string other_kind;  ///< not empty: it is no table but this ("view"), and stands in the way
+};
+
+/// Which batch some rows came with. Kept in the store in the same transaction as the rows, so that a batch whose
+/// outcome nobody knows, or that an earlier process may have loaded, is loaded once.
+struct BatchMark {
+  BatchMark() = default;
+  BatchMark(std::string of_stream, std::string of_run, std::uint64_t batch_id)
+      : stream(std::move(of_stream)), run(std::move(of_run)), batch(batch_id) {}
+
+  std::string stream;       ///< its name in the store
+  std::string run;          ///< of the process; empty where batch ids are unique over all processes (spill.resume)
+  std::uint64_t batch = 0;  ///< BatchId::value
+  friend bool operator==(BatchMark const&, BatchMark const&) = default;
+};
+
+/// Rows to be appended to a table.
+struct CopyIn {
+  CopyIn() = default;
+
+  TableName table;
+  std::shared_ptr<TableSchema const> schema;  ///< of the table, in the order of TableRow
+  std::shared_ptr<TableRows> rows;            ///< reads `records`
+  RecordBatch records;
+  BatchMark mark;
+};
+
+/// How rows of one key are compared, and which of them mean that the key is gone.
+struct UpsertRule {
+  UpsertRule() = default;
+
+  std::vector<Identifier> primary_key;
+  std::optional<Identifier> cursor;      ///< null is less than any value
+  std::optional<Identifier> deleted_at;  ///< a row that has it deletes its key, if it is the one that stays
+};
+
+/// What a SQL store has to do for a TableDestination: this interface is all that a new store needs.
+///
+/// Atomic:  each call is applied whole or not at all, and when it returned it is durable.
+/// Repeats: a call whose outcome nobody knows is made again: create() of what is there with this schema already, and
+///          drop() of what is not, do nothing.
+/// Threads: any number of calls at once, of different streams; one at a time for a stream, but for copy_in().
+/// Errors:  by class, as StreamLoader's: transient_error when it was not applied and may work later,
+///          unknown_outcome_error when nobody knows, config_error when the user must change something.
+/// Source:  base design 1.17, table operations; behaviours 261-271.
+class TableOperations {
+ public:
+  virtual ~TableOperations() = default;
+
+  /// Whether the store can be reached and used as configured.
+  virtual awaitable<void> check() = 0;
+
+  virtual awaitable<void> create_schema(Identifier schema) = 0;
+  virtual awaitable<std::optional<ExistingTable>> find(TableName table) = 0;
+
+  virtual awaitable<void> create(TableName table, TableSchema schema) = 0;
+  /// Old rows stay: those of an added column are null, a retyped one keeps what can be read as the new type, and null
+  /// for what cannot.
+  virtual awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted) = 0;
+  virtual awaitable<void> drop(TableName table) = 0;
+
+  /// Appends rows and their mark.
+  virtual awaitable<void> copy_in(CopyIn rows) = 0;
+  /// The numbers of the records that came with this batch.
+  virtual awaitable<IntervalSet> numbers_of(BatchMark mark) = 0;
+  /// Drops the marks of a stream that have a run: those of earlier processes.
+  virtual awaitable<void> forget_runs(std::string stream) = 0;
+
+  /// Appends all rows of `from` to `to`, which has the same schema, and drops `from`.
+  virtual awaitable<void> move_rows(TableName from, TableName to, TableSchema schema) = 0;
+  /// What becomes of the table that rows were taken from.
+  enum class Source { stays, is_dropped };
+
+  /// For each key in `from`: of all its rows in both tables the newest stays in `to`, by (cursor, extracted at, order
+  /// read). Keys are equal when their nulls are, too. Rows of other keys stay as they are. Its cost is that of `from`,
+  /// not of `to`.
+  virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;
+  /// `source` becomes `target`, and `done_with`, if it is named, is dropped. Readers of `target` see all old rows until
+  /// they see all new ones.
+  virtual awaitable<void> replace(TableName target, TableName source, std::optional<TableName> done_with) = 0;
+};
+
+}  // namespace landfall

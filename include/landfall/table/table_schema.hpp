@@ -1,0 +1,81 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <landfall/protocol/catalog.hpp>
+#include <landfall/table/airbyte_type.hpp>
+#include <landfall/table/identifier.hpp>
+#include <landfall/table/naming.hpp>
+
+namespace landfall {
+
+/// A column as it is, or as it should be.
+struct TableColumn {
+  TableColumn() = default;
+  TableColumn(Identifier column_name, ColumnType column_type, bool may_be_null = true)
+      : name(std::move(column_name)), type(column_type), nullable(may_be_null) {}
+
+  Identifier name;
+  ColumnType type = ColumnType::text;
+  bool nullable = true;
+  /// As found in the store, where it is none of the types that we make: then `type` says nothing.
+  std::string foreign_type;
+  friend bool operator==(TableColumn const&, TableColumn const&) = default;
+};
+
+/// The columns of a table, and its key. A value.
+struct TableSchema {
+  TableSchema() = default;
+
+  std::vector<TableColumn> columns;
+  /// Rows are looked up by it (an index, no constraint: what was appended before may have doubles). Empty: rows are
+  /// appended, none replaces another.
+  std::vector<Identifier> primary_key;
+  friend bool operator==(TableSchema const&, TableSchema const&) = default;
+
+  /// Null when there is no such column.
+  TableColumn const* find(Identifier const& name) const;
+};
+
+/// How a stream's rows are laid out in its tables.
+enum class TableLayout {
+  typed,  ///< a column for each field
+  raw,    ///< all fields in `_airbyte_data`
+};
+
+/// What the tables of a stream should look like: the meta columns first, then the columns of its fields, or
+/// `_airbyte_data`. Only meta columns are never null. The primary key is that of append_dedup; no other mode has one.
+/// Errors: Error(config) for append_dedup without a key, and for a key or a cursor that is no top-level field of the
+///         schema, with the stream's name: rows cannot be compared by what is no column.
+/// Source: protocol reference 3.3; base design 1.17, computeSchema.
+TableSchema schema_of(DestinationStream const& stream, StreamTables const& names, TableLayout layout);
+
+/// What has to be done to a table so that new rows fit in, and old ones stay.
+struct SchemaChange {
+  SchemaChange() = default;
+
+  struct Retype {
+    TableColumn from;
+    TableColumn to;
+    friend bool operator==(Retype const&, Retype const&) = default;
+  };
+  std::vector<TableColumn> added;
+  std::vector<TableColumn> dropped;
+  std::vector<Retype> retyped;     ///< another type; its nullability may change as well
+  std::vector<Retype> renullable;  ///< nothing but its nullability changes
+  bool key_changes = false;
+
+  bool empty() const noexcept;
+};
+
+/// Columns are compared by name; their order does not matter. One of a foreign type that is not wanted is left alone:
+/// somebody has put it there.
+/// Errors: Error(config) which names the table and the column: a wanted one has a foreign type, or a meta column is
+/// missing
+///         or of another type, so it is no table of ours.
+/// Source: base design, behaviours 267, 268.
+SchemaChange change_between(TableName const& table, TableSchema const& actual, TableSchema const& wanted);
+
+}  // namespace landfall

@@ -1,0 +1,107 @@
+#include "table/cell_maker.hpp"
+
+#include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/error.hpp>
+
+#include "table/decimals.hpp"
+#include "table/json_text.hpp"
+#include "table/moments.hpp"
+
+namespace landfall {
+namespace {
+
+bool is_too_long(std::string_view text, ValueLimits const& limits) noexcept {
+  return limits.longest_text_bytes != 0 && text.size() > limits.longest_text_bytes;
+}
+
+Fit set_text(Cell::Kind kind, std::string_view text, ValueLimits const& limits, Cell& cell) noexcept {
+  if (is_too_long(text, limits)) return Fit::too_large;
+  cell.kind = kind;
+  cell.text = text;
+  return Fit::whole;
+}
+
+/// False when it has no text: see Decoded.
+bool decode(JsonValue const& value, TextArena& arena, std::string_view& text) {
+  Decoded const decoded = decode_string(value.text, arena, text);
+  if (decoded == Decoded::broken) throw system_error("a string is no valid JSON");
+  return decoded == Decoded::text;
+}
+
+Fit make_text(JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
+  if (value.kind != JsonValue::Kind::string) return set_text(Cell::Kind::text, value.text, limits, cell);
+  std::string_view text;
+  if (!decode(value, arena, text)) return Fit::no_such_value;
+  bool const is_decoded = text.data() != value.text.data();  // only an escape can be a NUL
+  if (is_decoded && !limits.takes_nul && text.find('\0') != std::string_view::npos) return Fit::no_such_value;
+  return set_text(Cell::Kind::text, text, limits, cell);
+}
+
+bool is_taken(JsonEscapes const& escapes, ValueLimits const& limits) noexcept {
+  if (escapes.nul && !limits.json_takes_nul) return false;
+  return !escapes.lone_surrogate || limits.json_takes_lone_surrogates;
+}
+
+Fit make_json(JsonValue const& value, ValueLimits const& limits, Cell& cell) noexcept {
+  bool const takes_all = limits.json_takes_nul && limits.json_takes_lone_surrogates;
+  if (!takes_all && !is_taken(escapes_of(value.json()), limits)) return Fit::no_such_value;
+  return set_text(Cell::Kind::json, value.json(), limits, cell);
+}
+
+Fit make_boolean(JsonValue const& value, Cell& cell) noexcept {
+  if (value.kind != JsonValue::Kind::boolean) return Fit::no_such_value;
+  cell.kind = Cell::Kind::boolean;
+  cell.integer = value.text == "true" ? 1 : 0;
+  return Fit::whole;
+}
+
+/// The text of what may be a number: a number, or a string.
+bool text_of_number(JsonValue const& value, TextArena& arena, std::string_view& text) {
+  text = value.text;
+  if (value.kind == JsonValue::Kind::number) return true;
+  return value.kind == JsonValue::Kind::string && decode(value, arena, text);
+}
+
+Fit make_integer(JsonValue const& value, TextArena& arena, Cell& cell) {
+  std::string_view text;
+  return text_of_number(value, arena, text) ? read_integer(text, arena, cell) : Fit::no_such_value;
+}
+
+Fit make_number(JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
+  std::string_view text;
+  return text_of_number(value, arena, text) ? read_number(text, limits, arena, cell) : Fit::no_such_value;
+}
+
+Fit make_moment(ColumnType type, JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
+  std::string_view text;
+  if (value.kind != JsonValue::Kind::string || !decode(value, arena, text)) return Fit::no_such_value;
+  return read_moment(type, text, limits, arena, cell);
+}
+
+}  // namespace
+
+Fit make_cell(ColumnType type, JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
+  if (value.kind == JsonValue::Kind::null) return Fit::whole;
+  switch (type) {
+    case ColumnType::text:
+      return make_text(value, limits, arena, cell);
+    case ColumnType::boolean:
+      return make_boolean(value, cell);
+    case ColumnType::integer:
+      return make_integer(value, arena, cell);
+    case ColumnType::number:
+      return make_number(value, limits, arena, cell);
+    case ColumnType::json:
+      return make_json(value, limits, cell);
+    case ColumnType::date:
+    case ColumnType::time:
+    case ColumnType::time_with_timezone:
+    case ColumnType::timestamp:
+    case ColumnType::timestamp_with_timezone:
+      return make_moment(type, value, limits, arena, cell);
+  }
+  LANDFALL_ASSERT(false);
+  return Fit::no_such_value;
+}
+
+}  // namespace landfall

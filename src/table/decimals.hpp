@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string_view>
+
+#include <landfall/table/row_reader.hpp>
+
+#include "table/fit.hpp"
+#include "table/text_arena.hpp"
+
+namespace landfall {
+
+/// Decimal numbers in text: those of JSON, and also with zeros in front, a plus sign, or nothing on one side of the
+/// point. Nothing goes through a double: every digit counts.
+
+/// A 64-bit integer, also written as 12.0 or 1.2e1.
+Fit read_integer(std::string_view text, TextArena& arena, Cell& cell);
+
+/// A number without an exponent and within the limits. An exponent may stand for so many digits; no number that a
+/// double holds needs as many.
+inline constexpr std::size_t longest_expanded = 1'100;
+Fit read_number(std::string_view text, ValueLimits const& limits, TextArena& arena, Cell& cell);
+
+}  // namespace landfall

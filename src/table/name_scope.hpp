@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <landfall/table/identifier.hpp>
+#include <landfall/table/naming.hpp>
+
+namespace landfall {
+
+/// What a stream, a namespace or a field would like to be called.
+struct NameWish {
+  NameWish() = default;
+
+  std::string text;            ///< the natural name, as the store spells it
+  std::string original;        ///< what the hash is of: another one for whatever must be told apart
+  bool is_spelled_so = false;  ///< it came as the store spells it, so it goes before others that fold into it
+  bool needs_hash = false;     ///< the natural name cannot be had, or stands for other originals too
+};
+
+/// What names are in a store: how it spells them, which are one, which it cannot have.
+class NameSpelling {
+ public:
+  /// Errors: see TableNames.
+  explicit NameSpelling(NameRules rules);
+
+  bool has_schemas() const noexcept { return rules_.has_schemas; }
+
+  /// Of a name that came from outside.
+  NameWish wish(std::string_view name, std::string original) const;
+
+  /// Equal for names that are one in the store.
+  std::string key(std::string_view name) const;
+
+  bool is_allowed(std::string_view name) const;
+
+  /// "users", "_work": "users_work_0123456789". Other digits for each attempt.
+  std::string hashed(NameWish const& wish, std::string_view kind, unsigned attempt) const;
+
+ private:
+  bool is_too_long(std::string_view name) const;
+  std::string spelled(std::string_view name) const;
+  std::string_view beginning(std::string_view name, std::size_t longest) const;
+  bool is_forbidden(std::string_view name) const;
+
+  NameRules rules_;
+  std::set<std::string, std::less<>> folded_reserved_;
+  std::vector<std::string> folded_forbidden_;
+};
+
+/// Names that must differ from each other: of the tables of a schema, of the columns of a table.
+///
+/// Lifetime: within that of its spelling.
+class NameScope {
+ public:
+  explicit NameScope(NameSpelling const& spelling) : spelling_(&spelling) {}
+
+  /// A name that nobody gets.
+  void keep_free(std::string_view name) { taken_.insert(spelling_->key(name)); }
+
+  /// One for each wish. Of those that fold into one, one that is spelled so keeps it, else the first in the list.
+  std::vector<Identifier> names_for(std::vector<NameWish> const& wishes);
+
+  Identifier hashed_name(NameWish const& wish, std::string_view kind);
+
+ private:
+  NameSpelling const* spelling_;
+  std::set<std::string, std::less<>> taken_;  // keys
+};
+
+}  // namespace landfall

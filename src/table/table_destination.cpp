@@ -1,0 +1,41 @@
+#include <landfall/table/table_destination.hpp>
+
+#include <utility>
+
+#include <boost/uuid/random_generator.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include <landfall/runtime/assert.hpp>
+
+#include "table/table_loader.hpp"
+
+namespace landfall {
+
+TableDestination::TableDestination(TableOperations& operations, TableSettings settings)
+    : operations_(operations),
+      settings_(std::move(settings)),
+      run_(boost::uuids::to_string(boost::uuids::random_generator_mt19937()())) {}
+
+TableDestination::~TableDestination() = default;
+
+awaitable<void> TableDestination::check() { co_await operations_.check(); }
+
+awaitable<void> TableDestination::setup(DestinationCatalog const& catalog) {
+  names_.emplace(catalog, settings_.names, settings_.default_schema);
+  for (auto const& stream : catalog.streams()) {
+    schema_of(*stream, names_->of(stream->descriptor), settings_.layout);
+    plan_load(*stream, TableState(), TableState());
+  }
+  for (Identifier const& schema : names_->schemas()) co_await operations_.create_schema(schema);
+}
+
+awaitable<std::unique_ptr<StreamLoader>> TableDestination::open(DestinationStream const& stream) {
+  co_return std::make_unique<TableLoader>(operations_, settings_, stream, names_->of(stream.descriptor), run_);
+}
+
+StreamTables const& TableDestination::tables_of(StreamDescriptor const& stream) const {
+  LANDFALL_ASSERT(names_.has_value());
+  return names_->of(stream);
+}
+
+}  // namespace landfall

@@ -1,0 +1,217 @@
+#include "table/table_loader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/error.hpp>
+
+namespace landfall {
+
+namespace {
+
+/// With spill.resume batches are numbered on over all processes, by the time of day in microseconds; without, each
+/// process begins at 1.
+bool is_unique_over_processes(BatchId batch) noexcept { return batch.value >= std::uint64_t{1} << 40; }
+
+}  // namespace
+
+TableLoader::TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
+                         StreamTables const& tables, std::string run)
+    : operations_(operations),
+      settings_(settings),
+      stream_(stream),
+      tables_(tables),
+      run_(std::move(run)),
+      schema_(schema_of(stream, tables, settings.layout)) {}
+
+// ---- tables ----
+
+awaitable<void> TableLoader::start() {
+  co_await operations_.drop(tables_.attempt_table);
+  co_await operations_.drop(tables_.swap_table);
+  TableState const final_state = co_await state_of(tables_.final_table);
+  TableState const work_state = co_await state_of(tables_.work_table);
+  plan_ = plan_load(stream_, final_state, work_state);
+  if (work_state.exists) co_await settle_leftover();
+  // An empty stream has an empty table. Where the final one is to be replaced it stays as it is until then.
+  bool const is_replaced =
+      plan_.when_complete == LoadPlan::End::replace || plan_.when_complete == LoadPlan::End::upsert_replace;
+  if (!is_replaced) co_await ensure(tables_.final_table);
+  co_await ensure(target());
+  co_await operations_.forget_runs(to_string(tables_.final_table));
+}
+
+awaitable<void> TableLoader::settle_leftover() {
+  switch (plan_.leftover) {
+    case LoadPlan::Leftover::keep:
+      break;
+    case LoadPlan::Leftover::drop:
+      co_await operations_.drop(tables_.work_table);
+      break;
+    case LoadPlan::Leftover::merge:
+      co_await ensure(tables_.work_table);
+      co_await ensure(tables_.final_table);
+      co_await operations_.move_rows(tables_.work_table, tables_.final_table, schema_for(tables_.final_table));
+      break;
+  }
+}
+
+awaitable<TableState> TableLoader::state_of(TableName table) {
+  auto const found = co_await operations_.find(table);
+  if (!found) co_return TableState();
+  if (!found->other_kind.empty()) {
+    throw config_error("stream {}: {} is a {}, not a table: rename it, or choose another schema",
+                       to_string(stream_.descriptor), to_string(table), found->other_kind);
+  }
+  co_return found->state;
+}
+
+/// Makes the table, or changes it to what this sync needs.
+awaitable<void> TableLoader::ensure(TableName table) {
+  TableSchema const wanted = schema_for(table);
+  auto const found = co_await operations_.find(table);
+  if (!found) {
+    co_await operations_.create(table, wanted);
+    co_return;
+  }
+  SchemaChange change = change_between(table, found->schema, wanted);
+  if (!change.empty()) co_await operations_.alter(table, std::move(change), wanted);
+}
+
+TableName const& TableLoader::target() const noexcept {
+  switch (plan_.target) {
+    case LoadPlan::Target::final_table:
+      return tables_.final_table;
+    case LoadPlan::Target::work_table:
+      return tables_.work_table;
+    case LoadPlan::Target::attempt_table:
+      return tables_.attempt_table;
+  }
+  LANDFALL_ASSERT(false);
+}
+
+// Only in the final table, and in the one that takes its place, is a key unique.
+TableSchema TableLoader::schema_for(TableName const& table) const {
+  TableSchema schema = schema_;
+  bool const is_final = table == tables_.final_table || table == tables_.swap_table;
+  if (!is_final) schema.primary_key.clear();
+  return schema;
+}
+
+// ---- batches ----
+
+awaitable<Batch> TableLoader::process_records(RecordBatch records) {
+  BatchMark const mark = mark_of(records.id());
+  if (may_be_loaded(records.id())) records = co_await not_loaded_of(std::move(records), mark);
+  if (records.empty()) co_return Batch::complete();
+  {
+    std::lock_guard const lock(mutex_);
+    asked_for_[records.id().value] = Interval{records.first_number(), records.end_number()};
+  }
+  CopyIn rows;
+  rows.table = target();
+  rows.schema = std::make_shared<TableSchema const>(schema_for(rows.table));
+  rows.rows = take_rows();
+  rows.records = std::move(records);
+  rows.mark = mark;
+  std::shared_ptr<TableRows> const used = rows.rows;
+  BatchId const id = rows.records.id();
+  co_await operations_.copy_in(std::move(rows));
+  give_back(used);
+  {
+    std::lock_guard const lock(mutex_);
+    asked_for_.erase(id.value);
+  }
+  co_return Batch::complete();
+}
+
+// One that was begun here before, or that an earlier process may have begun.
+bool TableLoader::may_be_loaded(BatchId batch) {
+  std::lock_guard const lock(mutex_);
+  return is_unique_over_processes(batch) || asked_for_.contains(batch.value);
+}
+
+awaitable<RecordBatch> TableLoader::not_loaded_of(RecordBatch records, BatchMark mark) {
+  IntervalSet const loaded = co_await operations_.numbers_of(std::move(mark));
+  std::vector<RecordNumber> numbers;
+  for (Record const& record : records) {
+    if (loaded.contains_all(Interval{record.number(), record.number() + 1})) numbers.push_back(record.number());
+  }
+  if (numbers.empty()) co_return records;
+  co_return records.without(numbers);
+}
+
+// An earlier process's batch is looked up when it comes: only then its records are known.
+awaitable<ProbeResult> TableLoader::probe(BatchId batch) {
+  Interval asked_for;
+  {
+    std::lock_guard const lock(mutex_);
+    auto const found = asked_for_.find(batch.value);
+    if (found == asked_for_.end()) co_return ProbeResult::not_applied;
+    asked_for = found->second;
+  }
+  IntervalSet const loaded = co_await operations_.numbers_of(mark_of(batch));
+  co_return loaded.contains_all(asked_for) ? ProbeResult::applied : ProbeResult::not_applied;
+}
+
+BatchMark TableLoader::mark_of(BatchId batch) const {
+  return BatchMark(to_string(tables_.final_table), is_unique_over_processes(batch) ? std::string() : run_, batch.value);
+}
+
+std::shared_ptr<TableRows> TableLoader::take_rows() {
+  std::lock_guard const lock(mutex_);
+  if (idle_rows_.empty()) return std::make_shared<TableRows>(stream_, settings_.layout, settings_.limits);
+  auto rows = std::move(idle_rows_.back());
+  idle_rows_.pop_back();
+  return rows;
+}
+
+void TableLoader::give_back(std::shared_ptr<TableRows> rows) {
+  std::lock_guard const lock(mutex_);
+  idle_rows_.push_back(std::move(rows));
+}
+
+// ---- the end ----
+
+awaitable<void> TableLoader::close(StreamOutcome outcome) {
+  co_await finish(outcome.succeeded() ? plan_.when_complete : plan_.otherwise);
+}
+
+// May be called again when it failed on its way: each step leaves what is needed for doing it all once more.
+awaitable<void> TableLoader::finish(LoadPlan::End end) {
+  using Source = TableOperations::Source;
+  switch (end) {
+    case LoadPlan::End::nothing:
+    case LoadPlan::End::keep:
+      break;
+    case LoadPlan::End::drop:
+      co_await operations_.drop(target());
+      break;
+    case LoadPlan::End::upsert:
+      co_await operations_.upsert(target(), tables_.final_table, schema_, upsert_rule(), Source::is_dropped);
+      break;
+    case LoadPlan::End::replace:
+      co_await operations_.replace(tables_.final_table, target(), std::nullopt);
+      break;
+    case LoadPlan::End::upsert_replace:
+      co_await ensure(tables_.swap_table);
+      // Until the final table is replaced nothing but the rows that were loaded is sure to be found again.
+      co_await operations_.upsert(target(), tables_.swap_table, schema_, upsert_rule(), Source::stays);
+      co_await operations_.replace(tables_.final_table, tables_.swap_table, target());
+      break;
+  }
+}
+
+UpsertRule TableLoader::upsert_rule() const {
+  UpsertRule rule;
+  rule.primary_key = schema_.primary_key;
+  if (!stream_.cursor_field.empty()) rule.cursor = tables_.column(stream_.cursor_field.front());
+  if (settings_.deletions == Deletions::hard) {
+    auto const deleted = tables_.columns.find("_ab_cdc_deleted_at");
+    if (deleted != tables_.columns.end()) rule.deleted_at = deleted->second;
+  }
+  return rule;
+}
+
+}  // namespace landfall

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <landfall/destination/stream_loader.hpp>
+#include <landfall/runtime/interval_set.hpp>
+#include <landfall/table/load_plan.hpp>
+#include <landfall/table/table_destination.hpp>
+#include <landfall/table/table_operations.hpp>
+
+namespace landfall {
+
+/// Loads one stream into its tables.
+///
+/// Lifetime: stream, tables and operations outlive it.
+class TableLoader final : public StreamLoader {
+ public:
+  TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
+              StreamTables const& tables, std::string run);
+
+  /// Appended rows need no order; those that are compared have one of their own.
+  bool needs_order() const override { return false; }
+
+  awaitable<void> start() override;
+  awaitable<Batch> process_records(RecordBatch records) override;
+  awaitable<void> close(StreamOutcome outcome) override;
+  awaitable<ProbeResult> probe(BatchId batch) override;
+
+ private:
+  TableName const& target() const noexcept;
+  TableSchema schema_for(TableName const& table) const;
+  awaitable<TableState> state_of(TableName table);
+  awaitable<void> ensure(TableName table);
+  awaitable<void> settle_leftover();
+  awaitable<void> finish(LoadPlan::End end);
+  UpsertRule upsert_rule() const;
+  BatchMark mark_of(BatchId batch) const;
+  awaitable<RecordBatch> not_loaded_of(RecordBatch records, BatchMark mark);
+  bool may_be_loaded(BatchId batch);
+  std::shared_ptr<TableRows> take_rows();
+  void give_back(std::shared_ptr<TableRows> rows);
+
+  TableOperations& operations_;
+  TableSettings const& settings_;
+  DestinationStream const& stream_;
+  StreamTables const& tables_;
+  std::string const run_;
+  TableSchema schema_;  // of the final table
+  LoadPlan plan_;
+
+  std::mutex mutex_;
+  std::map<std::uint64_t, Interval> asked_for_;  // batches of this process that were begun, with their records
+  std::vector<std::shared_ptr<TableRows>> idle_rows_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,229 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <landfall/runtime/error.hpp>
+#include <landfall/table/table_operations.hpp>
+
+namespace landfall {
+
+/// A store with tables, in memory. It keeps TableOperations' promises, and can be told to fail.
+class FakeTables final : public TableOperations {
+ public:
+  struct StoredRow {
+    std::map<Identifier, std::optional<std::string>> values;  ///< of the columns that are no meta columns
+    std::int64_t extracted_at_ms = 0;
+    std::optional<std::int64_t> generation;
+    std::string meta;
+    std::uint64_t order = 0;  ///< in which it came
+  };
+  struct Table {
+    TableSchema schema;
+    std::vector<StoredRow> rows;
+  };
+
+  std::map<TableName, Table> tables;
+  std::set<Identifier> schemas;
+  std::map<TableName, std::string> others;  ///< what stands in the way: name -> kind
+  std::vector<std::string> calls;           ///< that changed something
+
+  /// Asked before a call (false) and when it was applied (true): throws what the call throws.
+  std::function<void(std::string const& call, bool applied)> fault;
+
+  awaitable<void> check() override {
+    begin("check");
+    co_return end("check");
+  }
+
+  awaitable<void> create_schema(Identifier schema) override {
+    begin("create_schema");
+    bool const is_new = schemas.insert(schema).second;
+    co_return end(is_new ? "create_schema" : "");
+  }
+
+  awaitable<std::optional<ExistingTable>> find(TableName table) override {
+    begin("find");
+    std::optional<ExistingTable> found;
+    if (auto const other = others.find(table); other != others.end()) {
+      found.emplace().other_kind = other->second;
+    } else if (auto const there = tables.find(table); there != tables.end()) {
+      found.emplace().schema = there->second.schema;
+      auto const& rows = there->second.rows;
+      found->state = rows.empty() ? TableState::empty() : TableState::with_rows(rows.front().generation.value_or(0));
+    }
+    co_return found;
+  }
+
+  awaitable<void> create(TableName table, TableSchema schema) override {
+    begin("create");
+    require(schemas.contains(table.schema), "its schema is there", table);
+    require(!tables.contains(table) || tables[table].schema == schema, "no other table is there", table);
+    tables[table].schema = std::move(schema);
+    co_return end("create " + to_string(table));
+  }
+
+  awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted) override {
+    begin("alter");
+    Table& there = existing(table);
+    for (StoredRow& row : there.rows) {
+      for (auto const& column : change.dropped) row.values.erase(column.name);
+      for (auto const& column : change.added) row.values[column.name] = std::nullopt;
+      for (auto const& [old, wanted_column] : change.retyped) convert(row.values[old.name], wanted_column.type);
+    }
+    there.schema = std::move(wanted);
+    co_return end("alter " + to_string(table));
+  }
+
+  awaitable<void> drop(TableName table) override {
+    begin("drop");
+    if (tables.erase(table) == 0) co_return end("");
+    co_return end("drop " + to_string(table));
+  }
+
+  awaitable<void> copy_in(CopyIn rows) override {
+    begin("copy_in");
+    Table& there = existing(rows.table);
+    IntervalSet& numbers = marks_[key_of(rows.mark)];
+    for (Record const& record : rows.records) {
+      Interval const number{record.number(), record.number() + 1};
+      require(!numbers.contains_all(number), "a record of a batch comes once", rows.table);
+      numbers.add(number);
+      there.rows.push_back(stored(rows.rows->read(record), *rows.schema));
+    }
+    co_return end(fmt::format("copy {} rows into {}", rows.records.size(), to_string(rows.table)));
+  }
+
+  awaitable<IntervalSet> numbers_of(BatchMark mark) override {
+    begin("numbers_of");
+    co_return marks_[key_of(mark)];
+  }
+
+  awaitable<void> forget_runs(std::string stream) override {
+    begin("forget_runs");
+    std::erase_if(marks_, [&](auto const& entry) {
+      auto const& [of_stream, run, batch] = entry.first;
+      return of_stream == stream && !run.empty();
+    });
+    co_return end("");
+  }
+
+  awaitable<void> move_rows(TableName from, TableName to, TableSchema schema) override {
+    begin("move_rows");
+    Table& source = existing(from);
+    Table& target = existing(to);
+    require(target.schema == schema, "the schema is the one that is there", to);
+    std::ranges::move(source.rows, std::back_inserter(target.rows));
+    tables.erase(from);
+    co_return end(fmt::format("move {} to {}", to_string(from), to_string(to)));
+  }
+
+  awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) override {
+    begin("upsert");
+    Table& target = existing(to);
+    require(target.schema == schema, "the schema is the one that is there", to);
+    require(!rule.primary_key.empty(), "there is a key", to);
+    std::map<Key, StoredRow> newest;
+    auto const consider = [&](StoredRow const& row, Key key) {
+      auto const [place, is_first] = newest.emplace(std::move(key), row);
+      if (!is_first && rank_of(place->second, rule) < rank_of(row, rule)) place->second = row;
+    };
+    for (StoredRow const& row : existing(from).rows) consider(row, key_of(row, rule));
+    std::erase_if(target.rows, [&](StoredRow const& row) {
+      Key key = key_of(row, rule);
+      if (!newest.contains(key)) return false;
+      consider(row, std::move(key));
+      return true;
+    });
+    for (auto& [key, row] : newest) {
+      if (!rule.deleted_at || !row.values.at(*rule.deleted_at)) target.rows.push_back(std::move(row));
+    }
+    if (source == Source::is_dropped) tables.erase(from);
+    co_return end(fmt::format("upsert {} into {}", to_string(from), to_string(to)));
+  }
+
+  awaitable<void> replace(TableName target, TableName source, std::optional<TableName> done_with) override {
+    begin("replace");
+    Table table = std::move(existing(source));
+    tables.erase(source);
+    tables[target] = std::move(table);
+    if (done_with) tables.erase(*done_with);
+    co_return end(fmt::format("replace {} by {}", to_string(target), to_string(source)));
+  }
+
+ private:
+  using Key = std::vector<std::optional<std::string>>;
+  using MarkKey = std::tuple<std::string, std::string, std::uint64_t>;
+  static MarkKey key_of(BatchMark const& mark) { return {mark.stream, mark.run, mark.batch}; }
+
+  void begin(std::string const& call) const {
+    if (fault) fault(call, false);
+  }
+  void end(std::string call) {
+    std::string const name = call.substr(0, call.find(' '));
+    if (!call.empty()) calls.push_back(std::move(call));
+    if (fault) fault(name, true);
+  }
+
+  static void require(bool holds, char const* rule, TableName const& table) {
+    if (!holds) throw system_error("a rule of the store was broken: {} ({})", rule, to_string(table));
+  }
+
+  /// All that is text is kept, but what cannot be an integer.
+  static void convert(std::optional<std::string>& value, ColumnType type) {
+    bool const is_integer = value && value->find_first_not_of("-0123456789") == std::string::npos;
+    if (type == ColumnType::integer && !is_integer) value.reset();
+  }
+
+  Table& existing(TableName const& table) {
+    auto const found = tables.find(table);
+    require(found != tables.end(), "the table is there", table);
+    return found->second;
+  }
+
+  using Rank = std::tuple<std::optional<std::int64_t>, std::int64_t, std::uint64_t>;
+  /// Cursors of the tests are integers.
+  static Rank rank_of(StoredRow const& row, UpsertRule const& rule) {
+    std::optional<std::int64_t> cursor;
+    if (rule.cursor && row.values.at(*rule.cursor)) cursor = std::stoll(*row.values.at(*rule.cursor));
+    return Rank(cursor, row.extracted_at_ms, row.order);
+  }
+
+  static Key key_of(StoredRow const& row, UpsertRule const& rule) {
+    Key key;
+    for (Identifier const& column : rule.primary_key) key.push_back(row.values.at(column));
+    return key;
+  }
+
+  StoredRow stored(TableRow const& row, TableSchema const& schema) {
+    constexpr std::size_t meta_column_count = 4;
+    StoredRow made;
+    made.extracted_at_ms = row.extracted_at_ms;
+    made.generation = row.generation;
+    made.meta = row.meta;
+    made.order = ++last_order_;
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      Cell const& cell = row.cells[i];
+      std::optional<std::string>& value = made.values[schema.columns.at(meta_column_count + i).name];
+      if (cell.kind == Cell::Kind::boolean) value = cell.integer != 0 ? "true" : "false";
+      if (cell.kind != Cell::Kind::boolean && cell.kind != Cell::Kind::null) value = std::string(cell.text);
+    }
+    if (!row.data.empty()) made.values[schema.columns.back().name] = std::string(row.data);
+    return made;
+  }
+
+  std::map<MarkKey, IntervalSet> marks_;
+  std::uint64_t last_order_ = 0;
+};
+
+}  // namespace landfall

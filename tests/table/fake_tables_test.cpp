@@ -1,0 +1,29 @@
+#include "table/fake_tables.hpp"
+
+#include "table/table_operations_contract.hpp"
+
+namespace landfall {
+namespace {
+
+struct FakeStore final : TableStore {
+  TableOperations& operations() override { return tables; }
+  std::vector<std::string> rows(TableName const& table) override {
+    std::vector<std::string> texts;
+    FakeTables::Table const& there = tables.tables.at(table);
+    for (auto const& row : there.rows) {
+      std::string text;
+      for (std::size_t i = 4; i < there.schema.columns.size(); ++i) {
+        text += (text.empty() ? "" : " ") + row.values.at(there.schema.columns[i].name).value_or("-");
+      }
+      texts.push_back(text);
+    }
+    return texts;
+  }
+  FakeTables tables;
+};
+
+INSTANTIATE_TEST_SUITE_P(Fake, TableOperationsContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
+
+}  // namespace
+}  // namespace landfall

@@ -1,0 +1,351 @@
+#include <landfall/table/table_destination.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+
+#include <landfall/testing/simulation.hpp>
+
+#include "table/fake_tables.hpp"
+#include "table/record_batches.hpp"
+
+namespace landfall {
+namespace {
+
+constexpr auto append = DestinationSyncMode::append;
+constexpr auto overwrite = DestinationSyncMode::overwrite;
+constexpr auto dedup = DestinationSyncMode::append_dedup;
+
+/// Syncs of one stream, played call by call, over one store.
+struct TableDestinationTest : ::testing::Test {
+  TableDestinationTest() {
+    settings.default_schema = "main";
+    stream.descriptor = StreamDescriptor("users");
+    stream.primary_key = {{"id"}};
+    stream.cursor_field = {"at"};
+    set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"name":{"type":"string"})");
+    in(append, 1, 0);
+  }
+
+  void set_fields(std::string const& properties) {
+    stream.json_schema = boost::json::parse(R"({"properties":{)" + properties + "}}").as_object();
+  }
+
+  void in(DestinationSyncMode mode, std::optional<std::int64_t> generation, std::optional<std::int64_t> minimum) {
+    stream.destination_sync_mode = mode;
+    stream.generation_id = generation;
+    stream.minimum_generation_id = minimum;
+  }
+
+  /// A process: setup, open, start. Keeps the loader.
+  void begin() {
+    DestinationCatalog catalog({stream});
+    destination = std::make_unique<TableDestination>(store, settings);
+    simulation.run_coroutine(destination->setup(catalog));
+    of = catalog.streams()[0];
+    loader = simulation.run_coroutine(destination->open(*of));
+    simulation.run_coroutine(loader->start());
+    next_id = 1;
+    next_number = 0;
+  }
+  void load(std::vector<SentRecord> const& sent) {
+    simulation.run_coroutine(loader->process_records(batch_of(sent, of, BatchId(next_id++), next_number)));
+    next_number += sent.size();
+  }
+  void close(StreamEnd end = StreamEnd::complete) {
+    simulation.run_coroutine(loader->close(StreamOutcome(end, next_number)));
+  }
+  void sync(std::vector<SentRecord> const& sent, StreamEnd end = StreamEnd::complete) {
+    begin();
+    if (!sent.empty()) load(sent);
+    close(end);
+  }
+
+  /// Of the final table, one text for each row, sorted: "1 20 Ada", "-" for null.
+  std::vector<std::string> rows() const {
+    std::vector<std::string> texts;
+    auto const table = store.tables.find(destination->tables_of(stream.descriptor).final_table);
+    if (table == store.tables.end()) return {"no table"};
+    for (auto const& row : table->second.rows) {
+      std::string text;
+      for (TableColumn const& column : table->second.schema.columns) {
+        auto const value = row.values.find(column.name);
+        if (value == row.values.end()) continue;
+        text += (text.empty() ? "" : " ") + value->second.value_or("-");
+      }
+      texts.push_back(text);
+    }
+    std::ranges::sort(texts);
+    return texts;
+  }
+  std::size_t table_count() const { return store.tables.size(); }
+
+  using Rows = std::vector<std::string>;
+  testing::Simulation simulation;
+  FakeTables store;
+  TableSettings settings;
+  DestinationStream stream;
+  std::unique_ptr<TableDestination> destination;
+  std::shared_ptr<DestinationStream const> of;
+  std::unique_ptr<StreamLoader> loader;
+  std::uint64_t next_id = 1;
+  RecordNumber next_number = 0;
+};
+
+TEST_F(TableDestinationTest, AppendedRowsAreAddedAndSeenAtOnce) {
+  begin();
+  load({{R"({"id":1,"at":10,"name":"Ada"})"}});
+  EXPECT_EQ(rows(), Rows{"1 10 Ada"});
+  load({{R"({"id":1,"at":10,"name":"Ada"})"}, {R"({"id":2,"name":null})"}});
+  close();
+  EXPECT_EQ(rows(), (Rows{"1 10 Ada", "1 10 Ada", "2 - -"}));
+  sync({{R"({"id":3})"}});
+  EXPECT_EQ(rows().size(), 4U);
+}
+
+TEST_F(TableDestinationTest, EveryStreamHasATableEvenIfItIsEmpty) {
+  for (auto const mode : {append, overwrite, dedup}) {
+    store = FakeTables();
+    in(mode, 1, 0);
+    sync({});
+    EXPECT_EQ(rows(), Rows{});
+    EXPECT_EQ(table_count(), 1U);
+  }
+}
+
+TEST_F(TableDestinationTest, DedupKeepsTheNewestRowOfEachKey) {
+  in(dedup, 1, 0);
+  sync({{R"({"id":1,"at":10,"name":"old"})"}, {R"({"id":1,"at":20,"name":"new"})"}, {R"({"id":2,"at":1,"name":"b"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 20 new", "2 1 b"}));
+  sync({{R"({"id":1,"at":15,"name":"late"})"}, {R"({"id":2,"at":2,"name":"c"})"}, {R"({"id":3,"name":"no cursor"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 20 new", "2 2 c", "3 - no cursor"}));
+  sync({{R"({"id":3,"at":0,"name":"any cursor"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 20 new", "2 2 c", "3 0 any cursor"}));
+  EXPECT_EQ(table_count(), 1U);
+}
+
+TEST_F(TableDestinationTest, WithEqualCursorsTheLaterExtractedStaysThenTheLaterRead) {
+  in(dedup, 1, 0);
+  sync({{R"({"id":1,"at":1,"name":"first"})", 5}, {R"({"id":1,"at":1,"name":"earlier"})", 4}});
+  EXPECT_EQ(rows(), Rows{"1 1 first"});
+  sync({{R"({"id":1,"at":1,"name":"second"})", 5}});
+  EXPECT_EQ(rows(), Rows{"1 1 second"});
+}
+
+TEST_F(TableDestinationTest, ADeletedKeyGoesOrStaysAsTheSettingsSay) {
+  set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"_ab_cdc_deleted_at":{"type":"string"})");
+  std::vector<SentRecord> const sent = {{R"({"id":1,"at":1})"},
+                                        {R"({"id":1,"at":2,"_ab_cdc_deleted_at":"2024-01-01"})"},
+                                        {R"({"id":2,"at":1,"_ab_cdc_deleted_at":null})"},
+                                        {R"({"id":9,"at":1,"_ab_cdc_deleted_at":""})"}};
+  in(dedup, 1, 0);
+  sync(sent);
+  EXPECT_EQ(rows(), Rows{"2 1 -"});
+  sync({{R"({"id":1,"at":1})"}});  // what is older than the deletion cannot be told from a new row once that is gone
+  EXPECT_EQ(rows(), (Rows{"1 1 -", "2 1 -"}));
+  store = FakeTables();
+  settings.deletions = Deletions::soft;
+  sync(sent);
+  EXPECT_EQ(rows(), (Rows{"1 2 2024-01-01", "2 1 -", "9 1 "}));
+}
+
+TEST_F(TableDestinationTest, ARefreshShowsOldRowsUntilItIsComplete) {
+  sync({{R"({"id":1,"at":1,"name":"old"})"}});
+  in(append, 2, 2);
+  sync({{R"({"id":1,"at":2,"name":"new"})"}}, StreamEnd::incomplete);
+  EXPECT_EQ(rows(), Rows{"1 1 old"});
+  sync({{R"({"id":2,"at":3,"name":"newer"})"}});  // the same generation: rows of the attempt before are not sent again
+  EXPECT_EQ(rows(), (Rows{"1 2 new", "2 3 newer"}));
+  EXPECT_EQ(table_count(), 1U);
+}
+
+TEST_F(TableDestinationTest, ARefreshThatWasGivenUpIsMergedIntoWhatFollows) {
+  sync({{R"({"id":1,"at":1,"name":"old"})"}});
+  in(append, 2, 2);
+  sync({{R"({"id":2,"at":1,"name":"cancelled"})"}}, StreamEnd::failed);
+  in(append, 3, 0);
+  sync({{R"({"id":3,"at":1,"name":"after"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 1 old", "2 1 cancelled", "3 1 after"}));
+  EXPECT_EQ(table_count(), 1U);
+}
+
+TEST_F(TableDestinationTest, ARefreshWithDedupReplacesAllOldRowsAndCompares) {
+  in(dedup, 1, 0);
+  sync({{R"({"id":1,"at":100,"name":"old"})"}, {R"({"id":9,"at":1,"name":"gone"})"}});
+  in(dedup, 2, 2);
+  sync({{R"({"id":1,"at":1,"name":"a"})"}, {R"({"id":1,"at":2,"name":"b"})"}});
+  EXPECT_EQ(rows(), Rows{"1 2 b"});
+  EXPECT_EQ(table_count(), 1U);
+}
+
+TEST_F(TableDestinationTest, OverwriteWithoutGenerationsKeepsNothingOfAFailedAttempt) {
+  in(overwrite, std::nullopt, std::nullopt);
+  sync({{R"({"id":1,"at":1,"name":"old"})"}});
+  sync({{R"({"id":2,"at":1,"name":"failed"})"}}, StreamEnd::incomplete);
+  EXPECT_EQ(rows(), Rows{"1 1 old"});
+  EXPECT_EQ(table_count(), 1U);
+  sync({{R"({"id":3,"at":1,"name":"new"})"}});
+  EXPECT_EQ(rows(), Rows{"3 1 new"});
+}
+
+TEST_F(TableDestinationTest, ASchemaThatChangesKeepsOldRowsAndTheSameOneChangesNothing) {
+  sync({{R"({"id":1,"at":1,"name":"Ada"})"}});
+  store.calls.clear();
+  sync({});
+  EXPECT_EQ(store.calls, std::vector<std::string>{});
+  set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"mail":{"type":"string"})");
+  sync({{R"({"id":2,"at":2,"mail":"m"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 1 -", "2 2 m"}));
+}
+
+TEST_F(TableDestinationTest, TheRawLayoutKeepsEachRecordAsItCame) {
+  settings.layout = TableLayout::raw;
+  sync({{R"({"id":1,  "x":[1.0]})"}});
+  EXPECT_EQ(rows(), Rows{R"({"id":1,  "x":[1.0]})"});
+}
+
+TEST_F(TableDestinationTest, WhatStandsInTheWayIsNamed) {
+  store.others[TableName(Identifier("main"), Identifier("users"))] = "view";
+  try {
+    begin();
+    FAIL() << "a view was loaded into";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_NE(error.message().find("main.users is a view"), std::string::npos) << error.message();
+  }
+}
+
+// ---- each batch once ----
+
+TEST_F(TableDestinationTest, ABatchOfWhichNobodyKnowsIsLookedUp) {
+  for (bool const was_applied : {false, true}) {
+    SCOPED_TRACE(was_applied);
+    store = FakeTables();
+    begin();
+    store.fault = [&](std::string const& call, bool applied) {
+      if (call.starts_with("copy") && applied == was_applied) throw unknown_outcome_error("the connection was lost");
+    };
+    auto const offer = [&] {
+      return loader->process_records(batch_of({{R"({"id":1})"}, {R"({"id":2})"}}, of, BatchId(1)));
+    };
+    EXPECT_THROW(simulation.run_coroutine(offer()), Error);
+    store.fault = nullptr;
+    ProbeResult const probed = simulation.run_coroutine(loader->probe(BatchId(1)));
+    EXPECT_EQ(probed, was_applied ? ProbeResult::applied : ProbeResult::not_applied);
+    simulation.run_coroutine(offer());  // were it made again all the same
+    EXPECT_EQ(rows().size(), 2U);
+  }
+}
+
+TEST_F(TableDestinationTest, ABatchOfAnEarlierProcessIsLoadedAsFarAsItWasNot) {
+  BatchId const resumed(1'700'000'000'000'000);
+  begin();
+  simulation.run_coroutine(loader->process_records(batch_of({{R"({"id":1})"}, {R"({"id":2})"}}, of, resumed, 10)));
+  begin();  // another process
+  simulation.run_coroutine(
+      loader->process_records(batch_of({{R"({"id":1})"}, {R"({"id":2})"}, {R"({"id":3})"}}, of, resumed, 10)));
+  EXPECT_EQ(rows(), (Rows{"1 - -", "2 - -", "3 - -"}));
+  begin();
+  simulation.run_coroutine(loader->process_records(batch_of({{R"({"id":2})"}}, of, resumed, 11)));
+  EXPECT_EQ(rows().size(), 3U);
+}
+
+TEST_F(TableDestinationTest, TheFirstBatchesOfTwoProcessesAreNotTheSame) {
+  sync({{R"({"id":1})"}});
+  sync({{R"({"id":2})"}});
+  EXPECT_EQ(rows().size(), 2U);
+}
+
+// ---- whatever fails ----
+
+struct Kind {
+  char const* name;
+  DestinationSyncMode mode;
+  bool refresh;
+};
+constexpr Kind kinds[] = {
+    {"append", append, false}, {"refresh", append, true}, {"dedup", dedup, false}, {"dedup refresh", dedup, true}};
+
+// Two syncs, each of two rows. In the second one the process dies, or the store fails, before or after any of its
+// calls; then the sync is repeated (the platform sends what was not acknowledged again).
+struct InterruptedTest : TableDestinationTest, ::testing::WithParamInterface<bool> {
+  struct Killed {};
+
+  /// Returns whether it was interrupted.
+  bool second_sync(int interrupted_at, bool applied_first) {
+    int calls = 0;
+    store.fault = [&, applied_first](std::string const&, bool applied) {
+      if (applied == applied_first && ++calls == interrupted_at) throw Killed();
+    };
+    bool interrupted = false;
+    try {
+      begin();
+      acknowledged = 0;
+      for (std::size_t i = 0; i < 2; ++i) {
+        load({{fmt::format(R"({{"id":{},"at":2,"name":"second"}})", i)}});
+        ++acknowledged;
+      }
+      close();
+    } catch (Killed const&) {
+      interrupted = true;
+    }
+    store.fault = nullptr;
+    return interrupted;
+  }
+
+  std::size_t acknowledged = 0;  // of the second sync's rows
+};
+
+TEST_P(InterruptedTest, WhereverASyncIsCutOffNothingIsLostDoubledOrShownTooEarly) {
+  bool const applied_first = GetParam();
+  for (Kind const& kind : kinds) {
+    for (int at = 1;; ++at) {
+      SCOPED_TRACE(fmt::format("{}, cut off at call {}", kind.name, at));
+      store = FakeTables();
+      in(kind.mode, 1, 0);
+      sync({{R"({"id":0,"at":1,"name":"first"})"}, {R"({"id":7,"at":1,"name":"first"})"}});
+      Rows const before = rows();
+      in(kind.mode, 2, kind.refresh ? 2 : 0);
+      acknowledged = 0;
+      bool const interrupted = second_sync(at, applied_first);
+      std::size_t const safe = acknowledged;
+      if (interrupted) {
+        // Readers see the old rows, all of them, or the new table, whole.
+        Rows const between = rows();
+        bool const is_old = std::ranges::includes(between, before);
+        bool const is_new =
+            std::ranges::count_if(between, [](auto const& row) { return row.ends_with("second"); }) == 2;
+        EXPECT_TRUE(is_old || is_new);
+        begin();
+        for (std::size_t i = safe; i < 2; ++i) load({{fmt::format(R"({{"id":{},"at":2,"name":"second"}})", i)}});
+        close();
+      }
+      Rows const after = rows();
+      std::set<std::string> const distinct(after.begin(), after.end());
+      EXPECT_TRUE(distinct.contains("0 2 second"));
+      EXPECT_TRUE(distinct.contains("1 2 second"));
+      EXPECT_EQ(distinct.contains("7 1 first"), !kind.refresh);
+      EXPECT_EQ(distinct.contains("0 1 first"), !kind.refresh && kind.mode == append);
+      // A row that was loaded but not acknowledged is sent again: only a key tells that it is there.
+      if (kind.mode == dedup) {
+        EXPECT_EQ(after.size(), distinct.size());
+      }
+      EXPECT_EQ(table_count(), 1U);
+      if (!interrupted) break;
+      ASSERT_LT(at, 100);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(BeforeAndAfter, InterruptedTest, ::testing::Bool(),
+                         [](auto const& tested) { return tested.param ? "AfterACall" : "BeforeACall"; });
+
+}  // namespace
+}  // namespace landfall

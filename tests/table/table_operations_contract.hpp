@@ -1,0 +1,305 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+
+#include <landfall/runtime/error.hpp>
+#include <landfall/table/table_operations.hpp>
+#include <landfall/testing/simulation.hpp>
+
+#include "table/record_batches.hpp"
+
+namespace landfall {
+
+/// An empty store for a test, and a look into it.
+class TableStore {
+ public:
+  virtual ~TableStore() = default;
+  virtual TableOperations& operations() = 0;
+
+  /// The rows of a table, each as the text of its columns behind the meta columns: "1 20 Ada", "-" for null. In any
+  /// order.
+  virtual std::vector<std::string> rows(TableName const& table) = 0;
+};
+using MakeTableStore = std::function<std::unique_ptr<TableStore>()>;
+
+/// What every TableOperations must do: the same tests for the fake of our tests and for real stores.
+class TableOperationsContract : public ::testing::TestWithParam<MakeTableStore> {
+ protected:
+  TableOperationsContract() : store(GetParam()()), operations(store->operations()) {
+    stream.json_schema =
+        boost::json::parse(
+            R"({"properties":{"id":{"type":"integer"},"at":{"type":"integer"},"name":{"type":"string"}}})")
+            .as_object();
+    stream.generation_id = 17;
+    run(operations.create_schema(Identifier("main")));
+  }
+
+  template <class T>
+  T run(awaitable<T> call) {
+    return simulation.run_coroutine(std::move(call));
+  }
+
+  static TableName named(std::string name) { return TableName(Identifier("main"), Identifier(std::move(name))); }
+
+  static TableSchema schema_with(std::vector<TableColumn> columns, std::vector<Identifier> key = {}) {
+    TableSchema schema;
+    schema.columns = {TableColumn(Identifier("_airbyte_raw_id"), ColumnType::text, false),
+                      TableColumn(Identifier("_airbyte_extracted_at"), ColumnType::timestamp_with_timezone, false),
+                      TableColumn(Identifier("_airbyte_meta"), ColumnType::json, false),
+                      TableColumn(Identifier("_airbyte_generation_id"), ColumnType::integer)};
+    schema.columns.insert(schema.columns.end(), columns.begin(), columns.end());
+    schema.primary_key = std::move(key);
+    return schema;
+  }
+
+  static TableSchema usual_schema(std::vector<Identifier> key = {}) {
+    return schema_with(
+        {TableColumn(Identifier("id"), ColumnType::integer), TableColumn(Identifier("at"), ColumnType::integer),
+         TableColumn(Identifier("name"), ColumnType::text)},
+        std::move(key));
+  }
+
+  TableName make(std::string name, std::vector<Identifier> key = {}) {
+    TableName const table = named(std::move(name));
+    run(operations.create(table, usual_schema(std::move(key))));
+    return table;
+  }
+
+  void copy(TableName const& table, std::vector<SentRecord> const& sent, BatchMark mark = BatchMark(),
+            RecordNumber first = 0) {
+    if (mark.stream.empty()) mark = BatchMark("main.users", "run", ++last_batch);
+    CopyIn rows;
+    rows.table = table;
+    rows.schema = std::make_shared<TableSchema const>(usual_schema());
+    rows.rows = std::make_shared<TableRows>(stream, TableLayout::typed, ValueLimits());
+    rows.records = batch_of(sent, std::make_shared<DestinationStream const>(stream), BatchId(1), first);
+    rows.mark = mark;
+    run(operations.copy_in(std::move(rows)));
+  }
+
+  std::vector<std::string> rows(TableName const& table) {
+    auto all = store->rows(table);
+    std::ranges::sort(all);
+    return all;
+  }
+
+  bool exists(TableName const& table) { return run(operations.find(table)).has_value(); }
+
+  UpsertRule rule() const {
+    UpsertRule rule;
+    rule.primary_key = {Identifier("id")};
+    rule.cursor = Identifier("at");
+    return rule;
+  }
+
+  using Rows = std::vector<std::string>;
+  testing::Simulation simulation;
+  std::unique_ptr<TableStore> store;
+  TableOperations& operations;
+  DestinationStream stream;
+  std::uint64_t last_batch = 0;
+};
+
+TEST_P(TableOperationsContract, CheckAnswersAndLeavesNothing) {
+  run(operations.check());
+  run(operations.check());
+}
+
+TEST_P(TableOperationsContract, TablesAreMadeFoundAndDroppedAgainAndAgain) {
+  TableName const table = named("users");
+  EXPECT_FALSE(exists(table));
+  for (int turn = 0; turn < 2; ++turn) {
+    run(operations.create(table, usual_schema({Identifier("id")})));
+    auto const found = run(operations.find(table));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->schema, usual_schema({Identifier("id")}));
+    EXPECT_EQ(found->state, TableState::empty());
+    EXPECT_EQ(found->other_kind, "");
+  }
+  for (int turn = 0; turn < 2; ++turn) {
+    run(operations.drop(table));
+    EXPECT_FALSE(exists(table));
+  }
+}
+
+TEST_P(TableOperationsContract, EveryTypeIsKnownAgain) {
+  std::vector<TableColumn> columns;
+  for (auto const type : {ColumnType::text, ColumnType::boolean, ColumnType::integer, ColumnType::number,
+                          ColumnType::date, ColumnType::time, ColumnType::time_with_timezone, ColumnType::timestamp,
+                          ColumnType::timestamp_with_timezone, ColumnType::json}) {
+    columns.emplace_back(Identifier("c_" + std::string(to_string(type))), type);
+  }
+  run(operations.create(named("types"), schema_with(columns)));
+  EXPECT_EQ(run(operations.find(named("types")))->schema, schema_with(columns));
+}
+
+TEST_P(TableOperationsContract, NamesOfAnyKindAreNothingButNames) {
+  for (std::string const name :
+       {R"(a"b)", "a'b", "a;DROP TABLE x;--", "a.b", "a b", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "select", "%s",
+        "a\\b", "[x]", "`x`", "$1", "?"}) {
+    SCOPED_TRACE(name);
+    TableSchema const schema = schema_with({TableColumn(Identifier(name), ColumnType::text)}, {Identifier(name)});
+    run(operations.create(named(name), schema));
+    auto const found = run(operations.find(named(name)));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->schema, schema);
+    run(operations.drop(named(name)));
+    EXPECT_FALSE(exists(named(name)));
+  }
+}
+
+TEST_P(TableOperationsContract, RowsAreAppendedWithTheirGeneration) {
+  TableName const table = make("users");
+  copy(table, {{R"({"id":1,"at":10,"name":"Ada"})"}, {R"({"id":2,"name":null})"}});
+  copy(table, {{R"({"id":9223372036854775807,"at":-9223372036854775808,"name":"a\nb\"'\\\u00e9"})"}});
+  EXPECT_EQ(rows(table), (Rows{"1 10 Ada", "2 - -", "9223372036854775807 -9223372036854775808 a\nb\"'\\\xc3\xa9"}));
+  EXPECT_EQ(run(operations.find(table))->state, TableState::with_rows(17));
+}
+
+TEST_P(TableOperationsContract, ABatchIsMarkedWithItsRows) {
+  TableName const table = make("users");
+  BatchMark const mark("main.users", "run", 7);
+  EXPECT_EQ(run(operations.numbers_of(mark)).count(), 0U);
+  copy(table, {{R"({"id":1})"}, {R"({"id":2})"}}, mark, 10);
+  copy(table, {{R"({"id":3})"}}, mark, 20);
+  IntervalSet expected;
+  expected.add(Interval{10, 12});
+  expected.add(Interval{20, 21});
+  EXPECT_EQ(run(operations.numbers_of(mark)), expected);
+  for (BatchMark const& other :
+       {BatchMark("main.users", "another", 7), BatchMark("main.users", "run", 8), BatchMark("main.orders", "run", 7)}) {
+    EXPECT_EQ(run(operations.numbers_of(other)).count(), 0U);
+  }
+}
+
+TEST_P(TableOperationsContract, MarksOfRunsAreForgottenOfOneStreamAlone) {
+  TableName const table = make("users");
+  BatchMark const of_run("main.users", "run", 1);
+  BatchMark const for_good("main.users", "", 1);
+  BatchMark const of_another("main.orders", "run", 1);
+  for (BatchMark const& mark : {of_run, for_good, of_another}) copy(table, {{R"({"id":1})"}}, mark);
+  run(operations.forget_runs("main.users"));
+  EXPECT_EQ(run(operations.numbers_of(of_run)).count(), 0U);
+  EXPECT_EQ(run(operations.numbers_of(for_good)).count(), 1U);
+  EXPECT_EQ(run(operations.numbers_of(of_another)).count(), 1U);
+}
+
+TEST_P(TableOperationsContract, MovedRowsAreInTheOtherTable) {
+  TableName const from = make("from");
+  TableName const to = make("to");
+  copy(from, {{R"({"id":1})"}, {R"({"id":1})"}});
+  copy(to, {{R"({"id":2})"}});
+  run(operations.move_rows(from, to, usual_schema()));
+  EXPECT_EQ(rows(to), (Rows{"1 - -", "1 - -", "2 - -"}));
+  EXPECT_FALSE(exists(from));
+}
+
+TEST_P(TableOperationsContract, AReplacedTableHasTheOthersRowsAndKey) {
+  TableName const target = make("target");
+  TableName const source = make("source", {Identifier("id")});
+  TableName const done = make("done");
+  copy(target, {{R"({"id":1})"}});
+  copy(source, {{R"({"id":2})"}});
+  run(operations.replace(target, source, done));
+  EXPECT_EQ(rows(target), Rows{"2 - -"});
+  EXPECT_EQ(run(operations.find(target))->schema, usual_schema({Identifier("id")}));
+  EXPECT_FALSE(exists(source));
+  EXPECT_FALSE(exists(done));
+  TableName const next = make("source", {Identifier("id")});  // its name is free again
+  run(operations.replace(named("new"), next, std::nullopt));
+  EXPECT_TRUE(exists(named("new")));
+}
+
+TEST_P(TableOperationsContract, OfEachKeyTheNewestRowStays) {
+  struct Case {
+    char const* name;
+    std::vector<SentRecord> old_rows, new_rows;
+    Rows expected;
+  };
+  Case const table[] = {
+      {"a new key", {{R"({"id":1,"at":1})"}}, {{R"({"id":2,"at":1})"}}, {"1 1 -", "2 1 -"}},
+      {"a later cursor", {{R"({"id":1,"at":1,"name":"a"})", 9}}, {{R"({"id":1,"at":2,"name":"b"})", 1}}, {"1 2 b"}},
+      {"an earlier cursor", {{R"({"id":1,"at":2,"name":"a"})", 1}}, {{R"({"id":1,"at":1,"name":"b"})", 9}}, {"1 2 a"}},
+      {"a null cursor is the earliest",
+       {{R"({"id":1,"at":-5,"name":"a"})"}},
+       {{R"({"id":1,"name":"b"})", 9}},
+       {"1 -5 a"}},
+      {"equal cursors, extracted later",
+       {{R"({"id":1,"at":1,"name":"a"})", 1}},
+       {{R"({"id":1,"at":1,"name":"b"})", 2}},
+       {"1 1 b"}},
+      {"equal cursors, extracted earlier",
+       {{R"({"id":1,"at":1,"name":"a"})", 2}},
+       {{R"({"id":1,"at":1,"name":"b"})", 1}},
+       {"1 1 a"}},
+      {"all equal: the later read",
+       {{R"({"id":1,"at":1,"name":"a"})"}},
+       {{R"({"id":1,"at":1,"name":"b"})"}, {R"({"id":1,"at":1,"name":"c"})"}},
+       {"1 1 c"}},
+      {"two versions at once",
+       {},
+       {{R"({"id":1,"at":2,"name":"new"})"}, {R"({"id":1,"at":1,"name":"old"})"}},
+       {"1 2 new"}},
+      {"a null key is a key", {{R"({"id":null,"at":1,"name":"a"})"}}, {{R"({"at":2,"name":"b"})"}}, {"- 2 b"}},
+      {"doubles from before",
+       {{R"({"id":1,"at":1})"}, {R"({"id":1,"at":1})"}, {R"({"id":2})"}, {R"({"id":2})"}},
+       {{R"({"id":1,"at":3})"}},
+       {"1 3 -", "2 - -", "2 - -"}},
+      {"nothing new", {{R"({"id":1,"at":1})"}}, {}, {"1 1 -"}},
+  };
+  for (Case const& row : table) {
+    for (auto const source : {TableOperations::Source::stays, TableOperations::Source::is_dropped}) {
+      SCOPED_TRACE(row.name);
+      TableName const to = make("to", {Identifier("id")});
+      TableName const from = make("from");
+      if (!row.old_rows.empty()) copy(to, row.old_rows);
+      if (!row.new_rows.empty()) copy(from, row.new_rows);
+      run(operations.upsert(from, to, usual_schema({Identifier("id")}), rule(), source));
+      EXPECT_EQ(rows(to), row.expected);
+      EXPECT_EQ(exists(from), source == TableOperations::Source::stays);
+      run(operations.drop(to));
+      run(operations.drop(from));
+    }
+  }
+}
+
+TEST_P(TableOperationsContract, ARowThatSaysSoDeletesItsKey) {
+  UpsertRule deleting = rule();
+  deleting.deleted_at = Identifier("name");
+  TableName const to = make("to", {Identifier("id")});
+  TableName const from = make("from");
+  copy(to, {{R"({"id":1,"at":1})"}, {R"({"id":2,"at":5})"}, {R"({"id":3,"at":1})"}});
+  copy(from, {{R"({"id":1,"at":2,"name":"deleted"})"},
+              {R"({"id":2,"at":4,"name":"too early"})"},
+              {R"({"id":3,"at":2,"name":"deleted"})"},
+              {R"({"id":3,"at":3})"},
+              {R"({"id":9,"at":1,"name":""})"}});
+  run(operations.upsert(from, to, usual_schema({Identifier("id")}), deleting, TableOperations::Source::is_dropped));
+  EXPECT_EQ(rows(to), (Rows{"2 5 -", "3 3 -"}));
+}
+
+TEST_P(TableOperationsContract, AChangedTableKeepsItsRows) {
+  TableName const table = make("users");
+  copy(table, {{R"({"id":42,"at":7,"name":"12"})"}, {R"({"id":1,"at":2,"name":"x"})"}});
+  TableSchema const wanted = schema_with(
+      {TableColumn(Identifier("id"), ColumnType::text), TableColumn(Identifier("name"), ColumnType::integer),
+       TableColumn(Identifier("more"), ColumnType::json)},
+      {Identifier("id")});
+  TableSchema const actual = run(operations.find(table))->schema;
+  run(operations.alter(table, change_between(table, actual, wanted), wanted));
+  EXPECT_EQ(run(operations.find(table))->schema, wanted);
+  EXPECT_EQ(rows(table), (Rows{"1 - -", "42 12 -"}));
+  EXPECT_EQ(run(operations.find(table))->state, TableState::with_rows(17));
+}
+
+}  // namespace landfall
