@@ -290,12 +290,14 @@ class Generator {
   }
 
   /// Whatever runs may be cancelled when something else fails: nobody is deaf for longer than the library is patient.
+  /// With some seconds to spare: an attempt may be two calls, open and start, which take their own time besides.
   void hurry() {
+    constexpr Duration to_spare = seconds(8);
     bool const alone = scenario_.faults.size() <= 1 && !scenario_.stop_at && scenario_.has_reject_sink;
     bool const cancels = scenario_.stop_at && scenario_.on_stop == OnStop::cancel;
     for (Fault& fault : scenario_.faults) {
       Duration const begin = alone ? scenario_.retry.attempt_deadline : Duration::zero();  // of the patience
-      fault.delay = std::min(fault.delay, begin + scenario_.patience - seconds(5));
+      fault.delay = std::min(fault.delay, begin + scenario_.patience - to_spare);
       if (cancels && fault.what == FaultKind::hang && !limits_.with_hang_at_stop) fault.what = FaultKind::slow;
     }
   }
