@@ -99,6 +99,9 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   check(opened, code);
   check(opened, sqlite3_extended_result_codes(opened, 1));
   check(opened, sqlite3_busy_timeout(opened, patience_ms));
+  // A quoted name of no column is an error: by default SQLite takes it for a string, and goes on.
+  check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr));
+  check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr));
   run(literal("PRAGMA journal_mode = WAL"));
   run(literal("PRAGMA synchronous = FULL"));
 }

@@ -91,7 +91,7 @@ TableName const& TableLoader::target() const noexcept {
   LANDFALL_ASSERT(false);
 }
 
-// Only in the final table, and in the one that takes its place, is a key unique.
+// Only the final table, and the one that takes its place, is looked up by key.
 TableSchema TableLoader::schema_for(TableName const& table) const {
   TableSchema schema = schema_;
   bool const is_final = table == tables_.final_table || table == tables_.swap_table;

@@ -41,9 +41,15 @@ std::string const& field_at(std::vector<std::string> const& path, std::vector<Fi
 }
 
 std::vector<Identifier> primary_key_of(DestinationStream const& stream, StreamTables const& names,
-                                       std::vector<Field> const& fields) {
+                                       std::vector<Field> const& fields, TableLayout layout) {
   std::vector<Identifier> key;
   if (stream.destination_sync_mode != DestinationSyncMode::append_dedup) return key;
+  if (layout == TableLayout::raw) {
+    throw config_error(
+        "stream {}: append_dedup compares rows by columns, and with raw data alone there are none: choose append, or "
+        "typed columns",
+        to_string(stream.descriptor));
+  }
   if (stream.primary_key.empty()) {
     throw config_error("stream {}: append_dedup needs a primary key: choose one, or another sync mode",
                        to_string(stream.descriptor));
@@ -80,7 +86,7 @@ TableSchema schema_of(DestinationStream const& stream, StreamTables const& names
   std::vector<Field> const fields = fields_of(stream.json_schema);
   TableSchema schema;
   for (MetaColumn const& meta : meta_columns) schema.columns.push_back(column_of(meta));
-  schema.primary_key = primary_key_of(stream, names, fields);
+  schema.primary_key = primary_key_of(stream, names, fields, layout);
   if (layout == TableLayout::raw) {
     schema.columns.emplace_back(Identifier(std::string(MetaColumns::data)), ColumnType::json);
     return schema;

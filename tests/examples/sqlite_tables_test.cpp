@@ -34,6 +34,14 @@ class SqliteStore final : public TableStore {
   sqlite::SqliteTables tables_{path_};
 };
 
+TEST(SqliteDatabase, ANameOfNoColumnIsAnErrorAndNoString) {
+  ScratchFolder const folder;
+  sqlite::Database database((folder.path() / "test.sqlite").string(), 1000);
+  database.run(SqlText() << "CREATE TABLE t (a)");
+  EXPECT_THROW(database.run(SqlText() << "SELECT " << Identifier("b") << " FROM t"), Error);
+  EXPECT_THROW(database.run(SqlText() << "CREATE INDEX i ON t (" << Identifier("b") << ")"), Error);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableOperationsContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 

@@ -96,6 +96,13 @@ TEST_F(TableSchemaTest, AKeyOrCursorThatIsNoColumnIsRefused) {
   EXPECT_NE(error().find("cursor 'gone'"), std::string::npos) << error();
 }
 
+TEST_F(TableSchemaTest, WithoutColumnsNothingCanBeCompared) {
+  stream.destination_sync_mode = DestinationSyncMode::append_dedup;
+  stream.primary_key = {{"id"}};
+  std::string const error = config_error_of([this] { schema_of(stream, names, TableLayout::raw); });
+  EXPECT_NE(error.find("stream users: append_dedup compares rows by columns"), std::string::npos) << error;
+}
+
 TEST_F(TableSchemaTest, TheSameSchemaNeedsNoChange) {
   TableSchema const schema = schema_of(stream, names, TableLayout::typed);
   EXPECT_TRUE(change(schema, schema).empty());
