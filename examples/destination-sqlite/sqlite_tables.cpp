@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <ctime>
 #include <random>
 #include <utility>
 
@@ -223,7 +224,9 @@ void bind_cell(Statement& insert, int parameter, Cell const& cell) {
 std::string utc_text(std::int64_t since_epoch_ms) {
   std::chrono::sys_time<std::chrono::milliseconds> const time{std::chrono::milliseconds(since_epoch_ms)};
   auto const seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+  // Not by way of system_clock, whose nanoseconds end in the year 2262.
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(static_cast<std::time_t>(seconds.time_since_epoch().count())),
                      (time - seconds).count());
 }
 

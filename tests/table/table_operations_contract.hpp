@@ -166,6 +166,12 @@ TEST_P(TableOperationsContract, RowsAreAppendedWithTheirGeneration) {
   EXPECT_EQ(run(operations.find(table))->state, TableState::with_rows(17));
 }
 
+TEST_P(TableOperationsContract, ARecordMayHaveBeenExtractedAtAnyTime) {
+  TableName const table = make("users");
+  copy(table, {{R"({"id":1})", 999'999'999'999'999'999}, {R"({"id":2})", -999'999'999'999'999}, {R"({"id":3})", 0}});
+  EXPECT_EQ(rows(table).size(), 3U);
+}
+
 TEST_P(TableOperationsContract, ABatchIsMarkedWithItsRows) {
   TableName const table = make("users");
   BatchMark const mark("main.users", "run", 7);
