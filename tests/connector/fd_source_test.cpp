@@ -335,38 +335,42 @@ TEST_F(ReadAheadTest, NobodyWritesToTheRoomAfterItWasStopped) {
   EXPECT_EQ(read(source, 10), "0123456789");
 }
 
-// /dev/ptmx: a terminal that nobody types at is ready for nothing.
-TEST_F(ReadAheadTest, StoppingDoesNotWaitForInput) {
-  int const terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (terminal < 0) GTEST_SKIP() << "no terminal to be had";
-  ::grantpt(terminal);
-  ::unlockpt(terminal);
-  int const other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
-  FdSource source(other_end);
-  source.read_ahead(room);
-  source.stop_reading_ahead();
-  source.read_ahead(room);
-  ::close(terminal);
-  source.stop_reading_ahead();
-  ::close(other_end);
+// A terminal that nobody types at is ready for nothing.
+struct SilentTerminalTest : ReadAheadTest {
+  void SetUp() override {
+    keyboard = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (keyboard < 0) GTEST_SKIP() << "no terminal to be had";
+    ::grantpt(keyboard);
+    ::unlockpt(keyboard);
+    terminal = ::open(::ptsname(keyboard), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  }
+  void TearDown() override {
+    ::close(terminal);
+    ::close(keyboard);
+  }
+
+  int keyboard = -1;
+  int terminal = -1;
+};
+
+TEST_F(SilentTerminalTest, StoppingDoesNotWaitForInput) {
+  FdSource source(terminal);
+  for (int round = 0; round < 2; ++round) {
+    source.read_ahead(room);
+    source.stop_reading_ahead();
+    source.stop_reading_ahead();
+  }
 }
 
 // Each round is cancelled at another moment. The room goes with the read.
-TEST_F(ReadAheadTest, ACancelledReadLeavesItsRoom) {
-  int const terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (terminal < 0) GTEST_SKIP() << "no terminal to be had";
-  ::grantpt(terminal);
-  ::unlockpt(terminal);
-  int const other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
-  FdSource source(other_end);
+TEST_F(SilentTerminalTest, ACancelledReadLeavesItsRoom) {
+  FdSource source(terminal);
   for (int round = 0; round < 200; ++round) {
     RunningRead reading(pool_, source, 100, true);
     for (int turn = 0; turn < round; ++turn) std::this_thread::yield();
     reading.cancel();
     ASSERT_EQ(reading.result(), std::nullopt);
   }
-  ::close(other_end);
-  ::close(terminal);
 }
 
 }  // namespace
