@@ -46,10 +46,10 @@ enum class TableLayout {
 };
 
 /// What the tables of a stream should look like: the meta columns first, then the columns of its fields, or
-/// `_airbyte_data`. Only meta columns are never null. The primary key is that of append_dedup; no other mode has one.
-/// Errors: Error(config) for append_dedup in the raw layout or without a key, and for a key or a cursor that is no
-/// top-level field of the
-///         schema, with the stream's name: rows cannot be compared by what is no column.
+/// `_airbyte_data`. Meta columns are never null, but for the generation. The primary key is that of append_dedup; no
+/// other mode has one.
+/// Errors: Error(config), with the stream's name, for append_dedup in the raw layout or without a key, and for a key or
+///         a cursor that is no top-level field of the schema: rows cannot be compared by what is no column.
 /// Source: protocol reference 3.3; base design 1.17, computeSchema.
 TableSchema schema_of(DestinationStream const& stream, StreamTables const& names, TableLayout layout);
 
