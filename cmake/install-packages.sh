@@ -25,8 +25,8 @@ for group in "$@"; do
   case $group in
     build)
       wanted="$wanted g++ cmake ninja-build $boost libfmt-dev libspdlog-dev libsimdjson-dev libxxhash-dev libsqlite3-dev"
-      wanted="$wanted libutf8proc-dev" ;;
-    tests) wanted="$wanted libgtest-dev libgmock-dev libbenchmark-dev" ;;
+      wanted="$wanted libutf8proc-dev libpq-dev" ;;
+    tests) wanted="$wanted libgtest-dev libgmock-dev libbenchmark-dev postgresql" ;;
     checks) wanted="$wanted ccache git clang-19 clang-format-19 clang-tools-19" ;;
     *) echo "install-packages.sh: unknown group '$group' (build, tests, checks)" >&2; exit 1 ;;
   esac

@@ -6,6 +6,7 @@
 #   sh tests/run.sh thread      thread sanitizer, in build-thread/
 #
 # Ends with ctest's summary and its exit code. Missing packages are installed first (cmake/install-packages.sh).
+# No server is left behind, also when it is interrupted.
 # LANDFALL_JOBS: how many compilers and tests at once; default: one for each processor.
 set -eu
 cd "$(dirname "$0")/.."
@@ -37,4 +38,8 @@ if [ "$sanitizer" = thread ] && setarch "$(uname -m)" -R true 2>/dev/null; then
   # The thread sanitizer of g++ 12 refuses the memory layouts that newer kernels may pick.
   fixed_addresses="setarch $(uname -m) -R"
 fi
-exec $fixed_addresses ctest --test-dir "$folder" --output-on-failure -j "$jobs" --no-tests=error
+
+# ctest stops the server of the tests itself, but not when it is interrupted.
+trap 'sh tests/postgres/server.sh remove "$folder/postgres"' EXIT
+for number in 1 2 15; do trap "exit $((128 + number))" "$number"; done
+$fixed_addresses ctest --test-dir "$folder" --output-on-failure -j "$jobs" --no-tests=error
