@@ -238,7 +238,8 @@ void insert_row(Statement& insert, landfall::TableRow const& row) {
   row.generation ? insert.bind(4, *row.generation) : insert.bind_null(4);
   int parameter = 5;
   for (Cell const& cell : row.cells) bind_cell(insert, parameter++, cell);
-  if (!row.data.empty()) insert.bind(parameter, row.data);
+  if (!row.data.empty()) insert.bind(parameter++, row.data);
+  if (row.read_order) insert.bind(parameter, *row.read_order);
   insert.execute();
 }
 
@@ -297,8 +298,9 @@ void collect_candidates(Database& database, TableName const& from, TableName con
   keys.list(rule.primary_key) << " FROM " << from;
   database.run(keys);
   SqlText rows;
-  rows << "CREATE TEMP TABLE _landfall_rows AS SELECT 1 AS _landfall_new, rowid AS _landfall_order, ";
-  rows.list(names_of(schema)) << " FROM " << from << " UNION ALL SELECT 0, t.rowid, ";
+  rows << "CREATE TEMP TABLE _landfall_rows AS SELECT NULL AS _landfall_place, "
+       << Identifier(std::string(landfall::MetaColumns::read_order)) << ", ";
+  rows.list(names_of(schema)) << " FROM " << from << " UNION ALL SELECT t.rowid, NULL, ";
   rows.list(names_of(schema), "t.") << " FROM temp._landfall_keys AS k CROSS JOIN " << to << " AS t ON ";
   add_key_match(rows, rule.primary_key, "t.", "k.");
   database.run(rows);
@@ -306,8 +308,7 @@ void collect_candidates(Database& database, TableName const& from, TableName con
 
 void put_newest(Database& database, TableName const& to, TableSchema const& schema, landfall::UpsertRule const& rule) {
   SqlText remove;
-  remove << "DELETE FROM " << to
-         << " WHERE rowid IN (SELECT _landfall_order FROM temp._landfall_rows WHERE _landfall_new = 0)";
+  remove << "DELETE FROM " << to << " WHERE rowid IN (SELECT _landfall_place FROM temp._landfall_rows)";
   database.run(remove);
   SqlText add;
   add << "INSERT INTO " << to << " (";
@@ -315,8 +316,9 @@ void put_newest(Database& database, TableName const& to, TableSchema const& sche
   add.list(names_of(schema)) << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
   add.list(rule.primary_key) << " ORDER BY ";
   if (rule.cursor) add << *rule.cursor << " DESC NULLS LAST, ";
-  add << Identifier(std::string(landfall::MetaColumns::extracted_at))
-      << " DESC, _landfall_new DESC, _landfall_order DESC) AS _landfall_rank FROM temp._landfall_rows) WHERE "
+  add << Identifier(std::string(landfall::MetaColumns::extracted_at)) << " DESC, "
+      << Identifier(std::string(landfall::MetaColumns::read_order))
+      << " DESC NULLS LAST, _landfall_place DESC) AS _landfall_rank FROM temp._landfall_rows) WHERE "
          "_landfall_rank = 1";
   if (rule.deleted_at) add << " AND " << *rule.deleted_at << " IS NULL";
   database.run(add);

@@ -99,8 +99,8 @@ std::set<std::string> field_names(DestinationStream const& stream) {
 std::map<std::string, Identifier, std::less<>> columns_of(DestinationStream const& stream,
                                                           NameSpelling const& spelling) {
   NameScope scope(spelling);
-  for (std::string_view const name :
-       {MetaColumns::raw_id, MetaColumns::extracted_at, MetaColumns::meta, MetaColumns::generation_id}) {
+  for (std::string_view const name : {MetaColumns::raw_id, MetaColumns::extracted_at, MetaColumns::meta,
+                                      MetaColumns::generation_id, MetaColumns::read_order}) {
     scope.keep_free(name);
   }
   for (std::string_view const name : raw_columns) scope.keep_free(name);

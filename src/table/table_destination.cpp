@@ -1,5 +1,6 @@
 #include <landfall/table/table_destination.hpp>
 
+#include <chrono>
 #include <utility>
 
 #include <boost/uuid/random_generator.hpp>
@@ -11,10 +12,21 @@
 
 namespace landfall {
 
+namespace {
+
+/// A process that begins later counts from further on: none reads a record in a nanosecond.
+std::int64_t nanoseconds_of_today() {
+  auto const since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::nanoseconds(since_epoch).count();
+}
+
+}  // namespace
+
 TableDestination::TableDestination(TableOperations& operations, TableSettings settings)
     : operations_(operations),
       settings_(std::move(settings)),
-      run_(boost::uuids::to_string(boost::uuids::random_generator_mt19937()())) {}
+      run_(boost::uuids::to_string(boost::uuids::random_generator_mt19937()())),
+      first_in_order_(nanoseconds_of_today()) {}
 
 TableDestination::~TableDestination() = default;
 
@@ -30,7 +42,8 @@ awaitable<void> TableDestination::setup(DestinationCatalog const& catalog) {
 }
 
 awaitable<std::unique_ptr<StreamLoader>> TableDestination::open(DestinationStream const& stream) {
-  co_return std::make_unique<TableLoader>(operations_, settings_, stream, names_->of(stream.descriptor), run_);
+  co_return std::make_unique<TableLoader>(operations_, settings_, stream, names_->of(stream.descriptor), run_,
+                                          first_in_order_);
 }
 
 StreamTables const& TableDestination::tables_of(StreamDescriptor const& stream) const {

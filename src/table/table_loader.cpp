@@ -17,12 +17,13 @@ bool is_unique_over_processes(BatchId batch) noexcept { return batch.value >= st
 }  // namespace
 
 TableLoader::TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
-                         StreamTables const& tables, std::string run)
+                         StreamTables const& tables, std::string run, std::int64_t first_in_order)
     : operations_(operations),
       settings_(settings),
       stream_(stream),
       tables_(tables),
       run_(std::move(run)),
+      first_in_order_(first_in_order),
       schema_(schema_of(stream, tables, settings.layout)) {}
 
 // ---- tables ----
@@ -91,11 +92,16 @@ TableName const& TableLoader::target() const noexcept {
   LANDFALL_ASSERT(false);
 }
 
-// Only the final table, and the one that takes its place, is looked up by key.
+bool TableLoader::dedups() const noexcept { return stream_.destination_sync_mode == DestinationSyncMode::append_dedup; }
+
+// Only the final table, and the one that takes its place, is looked up by key; only in the others rows wait for their
+// upsert.
 TableSchema TableLoader::schema_for(TableName const& table) const {
   TableSchema schema = schema_;
   bool const is_final = table == tables_.final_table || table == tables_.swap_table;
-  if (!is_final) schema.primary_key.clear();
+  if (is_final || !dedups()) return schema;
+  schema.primary_key.clear();
+  schema.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
   return schema;
 }
 
@@ -161,7 +167,10 @@ BatchMark TableLoader::mark_of(BatchId batch) const {
 
 std::shared_ptr<TableRows> TableLoader::take_rows() {
   std::lock_guard const lock(mutex_);
-  if (idle_rows_.empty()) return std::make_shared<TableRows>(stream_, settings_.layout, settings_.limits);
+  if (idle_rows_.empty()) {
+    auto const first_in_order = dedups() ? std::optional(first_in_order_) : std::nullopt;
+    return std::make_shared<TableRows>(stream_, settings_.layout, settings_.limits, first_in_order);
+  }
   auto rows = std::move(idle_rows_.back());
   idle_rows_.pop_back();
   return rows;

@@ -21,7 +21,7 @@ namespace landfall {
 class TableLoader final : public StreamLoader {
  public:
   TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
-              StreamTables const& tables, std::string run);
+              StreamTables const& tables, std::string run, std::int64_t first_in_order);
 
   /// Appended rows need no order; those that are compared have one of their own.
   bool needs_order() const override { return false; }
@@ -33,6 +33,7 @@ class TableLoader final : public StreamLoader {
 
  private:
   TableName const& target() const noexcept;
+  bool dedups() const noexcept;
   TableSchema schema_for(TableName const& table) const;
   awaitable<TableState> state_of(TableName table);
   awaitable<void> ensure(TableName table);
@@ -50,6 +51,7 @@ class TableLoader final : public StreamLoader {
   DestinationStream const& stream_;
   StreamTables const& tables_;
   std::string const run_;
+  std::int64_t const first_in_order_;
   TableSchema schema_;  // of the final table
   LoadPlan plan_;
 

@@ -20,8 +20,10 @@ std::vector<Field> fields_to_read(DestinationStream const& stream, TableLayout l
 
 }  // namespace
 
-TableRows::TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits)
+TableRows::TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits,
+                     std::optional<std::int64_t> first_in_order)
     : layout_(layout),
+      first_in_order_(first_in_order),
       reader_(fields_to_read(stream, layout), limits),
       meta_head_(head_of_meta(stream)),
       raw_id_(36, '0') {
@@ -35,7 +37,7 @@ TableRow const& TableRows::read(Record const& record) {
   meta_.assign(meta_head_).append(row.changes).push_back('}');
   row_.meta = meta_;
   row_.extracted_at_ms = record.emitted_at().time_since_epoch().count();
-  row_.number = record.number();
+  if (first_in_order_) row_.read_order = *first_in_order_ + static_cast<std::int64_t>(record.number());
   row_.cells = row.cells;
   if (layout_ == TableLayout::raw) row_.data = record.data();
   return row_;

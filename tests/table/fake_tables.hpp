@@ -26,7 +26,7 @@ class FakeTables final : public TableOperations {
     std::int64_t extracted_at_ms = 0;
     std::optional<std::int64_t> generation;
     std::string meta;
-    std::uint64_t order = 0;  ///< in which it came
+    std::optional<std::int64_t> read_order;
   };
   struct Table {
     TableSchema schema;
@@ -123,6 +123,7 @@ class FakeTables final : public TableOperations {
     Table& source = existing(from);
     Table& target = existing(to);
     require(target.schema == schema, "the schema is the one that is there", to);
+    for (StoredRow& row : source.rows) row.read_order.reset();
     std::ranges::move(source.rows, std::back_inserter(target.rows));
     tables.erase(from);
     co_return end(fmt::format("move {} to {}", to_string(from), to_string(to)));
@@ -133,6 +134,7 @@ class FakeTables final : public TableOperations {
     Table& target = existing(to);
     require(target.schema == schema, "the schema is the one that is there", to);
     require(!rule.primary_key.empty(), "there is a key", to);
+    require(existing(from).schema.find(read_order()) != nullptr, "there is the order in which rows were read", from);
     std::map<Key, StoredRow> newest;
     auto const consider = [&](StoredRow const& row, Key key) {
       auto const [place, is_first] = newest.emplace(std::move(key), row);
@@ -146,6 +148,7 @@ class FakeTables final : public TableOperations {
       return true;
     });
     for (auto& [key, row] : newest) {
+      row.read_order.reset();
       if (!rule.deleted_at || !row.values.at(*rule.deleted_at)) target.rows.push_back(std::move(row));
     }
     if (source == Source::is_dropped) tables.erase(from);
@@ -191,12 +194,14 @@ class FakeTables final : public TableOperations {
     return found->second;
   }
 
-  using Rank = std::tuple<std::optional<std::int64_t>, std::int64_t, std::uint64_t>;
+  static Identifier read_order() { return Identifier(std::string(MetaColumns::read_order)); }
+
+  using Rank = std::tuple<std::optional<std::int64_t>, std::int64_t, std::int64_t>;
   /// Cursors of the tests are integers.
   static Rank rank_of(StoredRow const& row, UpsertRule const& rule) {
     std::optional<std::int64_t> cursor;
     if (rule.cursor && row.values.at(*rule.cursor)) cursor = std::stoll(*row.values.at(*rule.cursor));
-    return Rank(cursor, row.extracted_at_ms, row.order);
+    return Rank(cursor, row.extracted_at_ms, row.read_order.value_or(0));
   }
 
   static Key key_of(StoredRow const& row, UpsertRule const& rule) {
@@ -211,19 +216,20 @@ class FakeTables final : public TableOperations {
     made.extracted_at_ms = row.extracted_at_ms;
     made.generation = row.generation;
     made.meta = row.meta;
-    made.order = ++last_order_;
+    made.read_order = row.read_order;
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
       Cell const& cell = row.cells[i];
       std::optional<std::string>& value = made.values[schema.columns.at(meta_column_count + i).name];
       if (cell.kind == Cell::Kind::boolean) value = cell.integer != 0 ? "true" : "false";
       if (cell.kind != Cell::Kind::boolean && cell.kind != Cell::Kind::null) value = std::string(cell.text);
     }
-    if (!row.data.empty()) made.values[schema.columns.back().name] = std::string(row.data);
+    if (!row.data.empty()) made.values[Identifier(std::string(MetaColumns::data))] = std::string(row.data);
+    require(made.read_order.has_value() == (schema.find(read_order()) != nullptr),
+            "rows have the columns of the schema", TableName());
     return made;
   }
 
   std::map<MarkKey, IntervalSet> marks_;
-  std::uint64_t last_order_ = 0;
 };
 
 }  // namespace landfall

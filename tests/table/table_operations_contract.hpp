@@ -75,13 +75,27 @@ class TableOperationsContract : public ::testing::TestWithParam<MakeTableStore> 
     return table;
   }
 
+  /// A table of rows that wait for their upsert.
+  TableName make_waiting(std::string name) {
+    TableName const table = named(std::move(name));
+    run(operations.create(table, waiting_schema()));
+    return table;
+  }
+  static TableSchema waiting_schema() {
+    TableSchema schema = usual_schema();
+    schema.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
+    return schema;
+  }
+
   void copy(TableName const& table, std::vector<SentRecord> const& sent, BatchMark mark = BatchMark(),
             RecordNumber first = 0) {
     if (mark.stream.empty()) mark = BatchMark("main.users", "run", ++last_batch);
+    bool const waits = run(operations.find(table))->schema.columns.size() == waiting_schema().columns.size();
     CopyIn rows;
     rows.table = table;
-    rows.schema = std::make_shared<TableSchema const>(usual_schema());
-    rows.rows = std::make_shared<TableRows>(stream, TableLayout::typed, ValueLimits());
+    rows.schema = std::make_shared<TableSchema const>(waits ? waiting_schema() : usual_schema());
+    rows.rows = std::make_shared<TableRows>(stream, TableLayout::typed, ValueLimits(),
+                                            waits ? std::optional<std::int64_t>(0) : std::nullopt);
     rows.records = batch_of(sent, std::make_shared<DestinationStream const>(stream), BatchId(1), first);
     rows.mark = mark;
     run(operations.copy_in(std::move(rows)));
@@ -267,7 +281,7 @@ TEST_P(TableOperationsContract, OfEachKeyTheNewestRowStays) {
     for (auto const source : {TableOperations::Source::stays, TableOperations::Source::is_dropped}) {
       SCOPED_TRACE(row.name);
       TableName const to = make("to", {Identifier("id")});
-      TableName const from = make("from");
+      TableName const from = make_waiting("from");
       if (!row.old_rows.empty()) copy(to, row.old_rows);
       if (!row.new_rows.empty()) copy(from, row.new_rows);
       run(operations.upsert(from, to, usual_schema({Identifier("id")}), rule(), source));
@@ -279,11 +293,28 @@ TEST_P(TableOperationsContract, OfEachKeyTheNewestRowStays) {
   }
 }
 
+TEST_P(TableOperationsContract, BatchesMayBeLoadedInAnyOrder) {
+  TableName const to = make("to", {Identifier("id")});
+  TableName const from = make_waiting("from");
+  copy(from, {{R"({"id":1,"at":1,"name":"second"})"}, {R"({"id":2,"at":1,"name":"third"})"}}, BatchMark(), 1);
+  copy(from, {{R"({"id":1,"at":1,"name":"first"})"}}, BatchMark(), 0);
+  run(operations.upsert(from, to, usual_schema({Identifier("id")}), rule(), TableOperations::Source::is_dropped));
+  EXPECT_EQ(rows(to), (Rows{"1 1 second", "2 1 third"}));
+}
+
+TEST_P(TableOperationsContract, WaitingRowsMoveWithoutTheirOrder) {
+  TableName const from = make_waiting("from");
+  TableName const to = make("to");
+  copy(from, {{R"({"id":1})"}});
+  run(operations.move_rows(from, to, usual_schema()));
+  EXPECT_EQ(rows(to), Rows{"1 - -"});
+}
+
 TEST_P(TableOperationsContract, ARowThatSaysSoDeletesItsKey) {
   UpsertRule deleting = rule();
   deleting.deleted_at = Identifier("name");
   TableName const to = make("to", {Identifier("id")});
-  TableName const from = make("from");
+  TableName const from = make_waiting("from");
   copy(to, {{R"({"id":1,"at":1})"}, {R"({"id":2,"at":5})"}, {R"({"id":3,"at":1})"}});
   copy(from, {{R"({"id":1,"at":2,"name":"deleted"})"},
               {R"({"id":2,"at":4,"name":"too early"})"},

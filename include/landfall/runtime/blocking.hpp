@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -55,20 +56,29 @@ struct SubmitBlocking {
   BlockingPool* pool;
   Function* function;
   Call* call;
+  std::function<void()> interrupt = nullptr;
 
   template <class Handler>
   void operator()(Handler handler) {
     asio::any_io_executor const executor = asio::get_associated_executor(handler);
     auto work = asio::prefer(executor, asio::execution::outstanding_work.tracked);
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    if (interrupt && slot.is_connected()) {
+      slot.assign([interrupt = std::move(interrupt)](asio::cancellation_type) { interrupt(); });
+    }
     auto shared = std::make_shared<Handler>(std::move(handler));  // std::function wants to copy
-    pool->submit([work = std::move(work), shared = std::move(shared), function = function, call = call]() mutable {
-      try {
-        call->run(*function);
-      } catch (...) {
-        call->failure = std::current_exception();
-      }
-      asio::post(work, [shared = std::move(shared)]() mutable { std::move (*shared)(); });
-    });
+    pool->submit(
+        [work = std::move(work), shared = std::move(shared), slot, function = function, call = call]() mutable {
+          try {
+            call->run(*function);
+          } catch (...) {
+            call->failure = std::current_exception();
+          }
+          asio::post(work, [shared = std::move(shared), slot]() mutable {
+            if (slot.is_connected()) slot.clear();
+            std::move (*shared)();
+          });
+        });
   }
 };
 
@@ -76,9 +86,10 @@ struct SubmitBlocking {
 
 /// The same as run_blocking(), on the threads of `pool`: for what must not wait for a thread behind others' calls.
 template <class Function>
-awaitable<std::invoke_result_t<Function&>> run_blocking_on(BlockingPool& pool, Function function) {
+awaitable<std::invoke_result_t<Function&>> run_blocking_on(BlockingPool& pool, Function function,
+                                                           std::function<void()> interrupt = nullptr) {
   detail::RemoteCall<std::invoke_result_t<Function&>> call;
-  detail::SubmitBlocking<Function, decltype(call)> initiation{&pool, &function, &call};
+  detail::SubmitBlocking<Function, decltype(call)> initiation{&pool, &function, &call, std::move(interrupt)};
   co_await asio::async_initiate<asio::use_awaitable_t<> const, void()>(initiation, asio::use_awaitable);
   if (call.failure) std::rethrow_exception(call.failure);
   co_return call.take();
@@ -87,15 +98,17 @@ awaitable<std::invoke_result_t<Function&>> run_blocking_on(BlockingPool& pool, F
 /// Runs `function` where blocking is allowed (file and database calls) and resumes the caller on its own executor.
 ///
 /// Result:       what the function returns; an exception of it is rethrown here.
-/// Cancellation: the call is not interrupted, it is awaited; the cancellation shows at the caller's next co_await.
+/// Cancellation: the call is awaited; the cancellation shows at the caller's next co_await. `interrupt`, if there is
+///               one, is called meanwhile on the caller's executor, and makes the call end sooner: it must not block,
+///               and it does no harm where the call has ended or not yet begun.
 /// Lifetime:     references captured by the function stay valid: the caller is parked until it ends.
 /// Example:      auto file = co_await landfall::run_blocking([&] { return open_file(path); });
 ///               Capture by reference, or name a lambda that owns something on the line before (g++ 12).
 template <class Function>
-awaitable<std::invoke_result_t<Function&>> run_blocking(Function function) {
+awaitable<std::invoke_result_t<Function&>> run_blocking(Function function, std::function<void()> interrupt = nullptr) {
   auto executor = co_await asio::this_coro::executor;
   auto& pool = asio::use_service<BlockingPool>(asio::query(executor, asio::execution::context));
-  co_return co_await run_blocking_on(pool, std::move(function));
+  co_return co_await run_blocking_on(pool, std::move(function), std::move(interrupt));
 }
 
 }  // namespace landfall

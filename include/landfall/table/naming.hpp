@@ -93,6 +93,8 @@ struct MetaColumns {
   static constexpr std::string_view meta = "_airbyte_meta";
   static constexpr std::string_view generation_id = "_airbyte_generation_id";
   static constexpr std::string_view data = "_airbyte_data";  ///< all fields, where there are no columns for them
+  /// Of rows that wait for their upsert, never of a final table: the order in which they were read.
+  static constexpr std::string_view read_order = "_landfall_read_order";
 };
 
 }  // namespace landfall

@@ -55,7 +55,8 @@ class TableDestination : public Destination {
  private:
   TableOperations& operations_;
   TableSettings settings_;
-  std::string run_;  // of this process, for BatchMark
+  std::string run_;              // of this process, for BatchMark
+  std::int64_t first_in_order_;  // of this process, for MetaColumns::read_order
   std::optional<TableNames> names_;
 };
 

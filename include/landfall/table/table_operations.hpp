@@ -92,14 +92,15 @@ class TableOperations {
   /// Drops the marks of a stream that have a run: those of earlier processes.
   virtual awaitable<void> forget_runs(std::string stream) = 0;
 
-  /// Appends all rows of `from` to `to`, which has the same schema, and drops `from`.
+  /// Appends all rows of `from`, of the columns of `schema`, to `to`, and drops `from`.
   virtual awaitable<void> move_rows(TableName from, TableName to, TableSchema schema) = 0;
   /// What becomes of the table that rows were taken from.
   enum class Source { stays, is_dropped };
 
   /// For each key in `from`: of all its rows in both tables the newest stays in `to`, by (cursor, extracted at, order
-  /// read). Keys are equal when their nulls are, too. Rows of other keys stay as they are. Its cost is that of `from`,
-  /// not of `to`.
+  /// read). `from` has the columns of `schema`, which is that of `to`, and MetaColumns::read_order; what is in `to` was
+  /// read before. Keys are equal when their nulls are, too. Rows of other keys stay as they are. Its cost is that of
+  /// `from`, not of `to`.
   virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;
   /// `source` becomes `target`, and `done_with`, if it is named, is dropped. Readers of `target` see all old rows until
   /// they see all new ones.

@@ -15,7 +15,8 @@
 
 namespace landfall {
 
-/// One row of a stream's table, in the order of schema_of(): the meta columns, then the cells, or `data`.
+/// One row of a stream's table, in the order of schema_of(): the meta columns, then the cells, or `data`, and then the
+/// order in which it was read, where it has one.
 struct TableRow {
   TableRow() = default;
 
@@ -25,7 +26,9 @@ struct TableRow {
   std::optional<std::int64_t> generation;
   std::span<Cell const> cells;  ///< TableLayout::typed
   std::string_view data;        ///< TableLayout::raw: the record as it came
-  RecordNumber number = 0;      ///< the order in which rows were read: the last word where cursors are equal
+  /// For MetaColumns::read_order: rows that were read later have a larger one, over all processes. Where cursors and
+  /// times of extraction are equal it has the last word, since batches are loaded in any order.
+  std::optional<std::int64_t> read_order;
 };
 
 /// Makes rows of a stream's records.
@@ -34,7 +37,9 @@ struct TableRow {
 /// Source:  protocol reference 3.3.
 class TableRows {
  public:
-  TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits);
+  /// `first_in_order`: where this process begins to count what it reads; nothing where rows wait for no upsert.
+  TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits,
+            std::optional<std::int64_t> first_in_order);
 
   /// Valid until the next read(), and while the record's batch lives.
   /// Errors: as RowReader::read().
@@ -42,6 +47,7 @@ class TableRows {
 
  private:
   TableLayout layout_;
+  std::optional<std::int64_t> first_in_order_;
   RowReader reader_;
   boost::uuids::random_generator_mt19937 ids_;
   std::string meta_head_;  // up to the changes

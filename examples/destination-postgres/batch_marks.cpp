@@ -1,0 +1,74 @@
+#include "batch_marks.hpp"
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "advisory_lock.hpp"
+
+namespace postgres {
+
+using landfall::Interval;
+using landfall::SqlText;
+using landfall::TableName;
+
+namespace {
+
+void add_mark(Connection& connection, TableName const& marks, landfall::BatchMark const& mark, Interval numbers) {
+  SqlText sql;
+  sql << "INSERT INTO " << marks << " VALUES ($1, $2, $3::bigint, $4::bigint, $5::bigint)";
+  connection.run(sql, {mark.stream, mark.run, std::to_string(mark.batch), std::to_string(numbers.begin),
+                       std::to_string(numbers.end)});
+}
+
+}  // namespace
+
+TableName marks_table(std::string const& schema) {
+  return TableName(landfall::Identifier(schema), landfall::Identifier("_landfall_batches"));
+}
+
+void create_marks_table(Connection& connection, TableName const& marks) {
+  SqlText sql;
+  sql << "CREATE TABLE " << marks
+      << " (stream text NOT NULL, run text NOT NULL, batch bigint NOT NULL, first_number bigint NOT NULL, end_number "
+         "bigint NOT NULL, PRIMARY KEY (stream, run, batch, first_number))";
+  connection.run(sql);
+}
+
+void lock_batch(Connection& connection, landfall::BatchMark const& mark) {
+  lock_until_commit(connection, fmt::format("{} {} {}", mark.run, mark.batch, mark.stream));
+}
+
+// A batch that lacks some of its records has a mark for each run of neighbours.
+void add_marks(Connection& connection, TableName const& marks, landfall::CopyIn const& rows) {
+  std::optional<Interval> run;
+  for (landfall::Record const& record : rows.records) {
+    if (run && run->end == record.number()) {
+      ++run->end;
+      continue;
+    }
+    if (run) add_mark(connection, marks, rows.mark, *run);
+    run = Interval{record.number(), record.number() + 1};
+  }
+  if (run) add_mark(connection, marks, rows.mark, *run);
+}
+
+landfall::IntervalSet numbers_of(Connection& connection, TableName const& marks, landfall::BatchMark const& mark) {
+  SqlText sql;
+  sql << "SELECT first_number, end_number FROM " << marks << " WHERE stream = $1 AND run = $2 AND batch = $3::bigint";
+  Result const found = connection.run(sql, {mark.stream, mark.run, std::to_string(mark.batch)});
+  landfall::IntervalSet numbers;
+  for (int row = 0; row < found.rows(); ++row) {
+    numbers.add(
+        Interval{static_cast<std::uint64_t>(found.integer(row, 0)), static_cast<std::uint64_t>(found.integer(row, 1))});
+  }
+  return numbers;
+}
+
+void forget_runs(Connection& connection, TableName const& marks, std::string const& stream) {
+  SqlText sql;
+  sql << "DELETE FROM " << marks << " WHERE stream = $1 AND run <> ''";
+  connection.run(sql, {stream});
+}
+
+}  // namespace postgres

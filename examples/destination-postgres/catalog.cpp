@@ -1,0 +1,121 @@
+#include "catalog.hpp"
+
+#include <random>
+
+#include <fmt/format.h>
+
+#include <landfall/table/naming.hpp>
+
+#include "column_types.hpp"
+
+namespace postgres {
+
+using landfall::Identifier;
+using landfall::SqlText;
+using landfall::TableName;
+
+namespace {
+
+Identifier meta_column(std::string_view name) { return Identifier(std::string(name)); }
+
+std::string kind_named(std::string const& relkind) {
+  if (relkind == "r" || relkind == "p") return "table";
+  if (relkind == "v") return "view";
+  if (relkind == "m") return "materialized view";
+  if (relkind == "f") return "foreign table";
+  if (relkind == "S") return "sequence";
+  if (relkind == "c") return "type";
+  return "index";
+}
+
+std::vector<Identifier> key_of(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT a.attname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid "
+         "JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+         "CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) "
+         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum "
+         "WHERE n.nspname = $1 AND c.relname = $2 AND x.relname LIKE '\\_landfall\\_key\\_%' ORDER BY x.relname, "
+         "k.place";
+  Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
+  std::vector<Identifier> key;
+  for (int row = 0; row < found.rows(); ++row) key.emplace_back(found.text(row, 0));
+  return key;
+}
+
+landfall::TableState state_of(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT " << meta_column(landfall::MetaColumns::generation_id) << " FROM " << table << " LIMIT 1";
+  Result const found = connection.run(sql);
+  return found.rows() == 0 ? landfall::TableState::empty() : landfall::TableState::with_rows(found.integer(0, 0));
+}
+
+}  // namespace
+
+std::vector<Identifier> names_of(landfall::TableSchema const& schema) {
+  std::vector<Identifier> names;
+  for (landfall::TableColumn const& column : schema.columns) names.push_back(column.name);
+  return names;
+}
+
+Identifier name_of_key_index() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return Identifier(fmt::format("_landfall_key_{:016x}", random()));
+}
+
+std::string kind_of(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+         "WHERE n.nspname = $1 AND c.relname = $2";
+  Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
+  return found.rows() == 0 ? std::string() : kind_named(found.text(0, 0));
+}
+
+bool table_exists(Connection& connection, TableName const& table) { return kind_of(connection, table) == "table"; }
+
+bool schema_exists(Connection& connection, Identifier const& schema) {
+  SqlText sql;
+  sql << "SELECT 1 FROM pg_namespace WHERE nspname = $1";
+  return connection.run(sql, {schema.text()}).rows() > 0;
+}
+
+landfall::TableSchema schema_of(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute AS a "
+         "JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+         "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+  Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
+  landfall::TableSchema schema;
+  for (int row = 0; row < found.rows(); ++row) {
+    bool const nullable = found.text(row, 2) == "f";
+    schema.columns.push_back(column_of(found.text(row, 0), found.text(row, 1), nullable));
+  }
+  schema.primary_key = key_of(connection, table);
+  return schema;
+}
+
+std::vector<Identifier> key_indexes_of(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT x.relname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid "
+         "JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+         "WHERE n.nspname = $1 AND c.relname = $2 AND x.relname LIKE '\\_landfall\\_key\\_%'";
+  Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
+  std::vector<Identifier> names;
+  for (int row = 0; row < found.rows(); ++row) names.emplace_back(found.text(row, 0));
+  return names;
+}
+
+std::optional<landfall::ExistingTable> look_at(Connection& connection, TableName const& table) {
+  std::string const kind = kind_of(connection, table);
+  if (kind.empty()) return std::nullopt;
+  landfall::ExistingTable found;
+  if (kind != "table") {
+    found.other_kind = kind;
+    return found;
+  }
+  found.schema = schema_of(connection, table);
+  bool const is_ours = found.schema.find(meta_column(landfall::MetaColumns::generation_id)) != nullptr;
+  found.state = is_ours ? state_of(connection, table) : landfall::TableState::empty();
+  return found;
+}
+
+}  // namespace postgres

@@ -1,0 +1,248 @@
+#include "connection.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <landfall/runtime/assert.hpp>
+
+#include "server_error.hpp"
+
+namespace postgres {
+
+namespace {
+
+using landfall::SqlText;
+
+/// For libpq: names and values, a null behind the last. An empty value is one that was not given.
+struct Parameters {
+  void add(std::string_view name, std::string value) {
+    if (!value.empty()) all.push_back(Parameter{std::string(name), std::move(value)});
+  }
+  std::vector<char const*> names() const { return each(&Parameter::name); }
+  std::vector<char const*> values() const { return each(&Parameter::value); }
+  std::vector<char const*> each(std::string Parameter::* member) const {
+    std::vector<char const*> texts;
+    for (Parameter const& parameter : all) texts.push_back((parameter.*member).c_str());
+    texts.push_back(nullptr);
+    return texts;
+  }
+
+  std::vector<Parameter> all;
+};
+
+Parameters parameters_of(Settings const& settings, SecretFiles const& secrets) {
+  Parameters made;
+  made.add("application_name", "landfall");
+  // A server that is gone without a word is noticed within a minute and a half.
+  made.add("keepalives_idle", "30");
+  made.add("keepalives_interval", "10");
+  made.add("keepalives_count", "6");
+  made.add("tcp_user_timeout", "90000");
+  for (Parameter const& parameter : settings.more) made.add(parameter.name, parameter.value);
+  made.add("host", settings.host);
+  made.add("port", settings.port);
+  made.add("dbname", settings.database);
+  made.add("user", settings.username);
+  made.add("password", settings.password);
+  made.add("client_encoding", "UTF8");
+  made.add("sslmode", settings.tls.mode);
+  made.add("sslrootcert", secrets.ca_certificate.path());
+  made.add("sslcert", secrets.client_certificate.path());
+  made.add("sslkey", secrets.client_key.path());
+  made.add("sslpassword", settings.tls.client_key_password);
+  return made;
+}
+
+/// Waits for one of the events.
+bool is_ready(int socket, short events, std::chrono::steady_clock::time_point deadline) noexcept {
+  for (;;) {
+    auto const left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd waited{socket, events, 0};
+    int const count = ::poll(&waited, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (count >= 0 || errno != EINTR) return count > 0;
+  }
+}
+
+SqlText literal(landfall::SqlLiteral text) {
+  SqlText sql;
+  sql << text;
+  return sql;
+}
+
+}  // namespace
+
+std::string Result::text(int row, int column) const {
+  return std::string(PQgetvalue(result_.get(), row, column),
+                     static_cast<std::size_t>(PQgetlength(result_.get(), row, column)));
+}
+
+std::int64_t Result::integer(int row, int column) const {
+  std::string const digits = text(row, column);
+  std::int64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+// ---- the session ----
+
+Connection::Connection(Settings const& settings, SecretFiles const& secrets) {
+  try {
+    connect(settings, secrets);
+    // Notices (a table that is there already) would go to stderr.
+    PQsetNoticeReceiver(connection_, [](void*, PGresult const*) {}, nullptr);
+    socket_ = ::dup(PQsocket(connection_));
+    canceller_ = std::make_shared<Canceller>(connection_);
+    set_up(settings);
+  } catch (...) {
+    close();
+    throw;
+  }
+}
+
+Connection::~Connection() { close(); }
+
+// Step by step, since libpq tells the SQLSTATE of a refusal only to those who have asked for it before.
+void Connection::connect(Settings const& settings, SecretFiles const& secrets) {
+  Parameters const parameters = parameters_of(settings, secrets);
+  constexpr int dbname_is_a_name = 0;
+  connection_ = PQconnectStartParams(parameters.names().data(), parameters.values().data(), dbname_is_a_name);
+  if (connection_ == nullptr) throw landfall::transient_error("there is no memory for a connection");
+  PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
+  auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(settings.connect_timeout_seconds);
+  PostgresPollingStatusType next =
+      PQstatus(connection_) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (next != PGRES_POLLING_OK) {
+    if (next == PGRES_POLLING_FAILED) throw ServerError::of_connecting(connection_);
+    short const events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!is_ready(PQsocket(connection_), events, deadline)) {
+      throw landfall::transient_error("no connection to {}, port {}, within {} s", settings.host, settings.port,
+                                      settings.connect_timeout_seconds);
+    }
+    next = PQconnectPoll(connection_);
+  }
+  PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
+}
+
+bool Connection::is_stale() const noexcept {
+  return is_lost() || is_ready(PQsocket(connection_), POLLIN, std::chrono::steady_clock::now());
+}
+
+void Connection::close() noexcept {
+  PQfinish(connection_);
+  if (socket_ >= 0) ::close(socket_);
+}
+
+void Connection::set_up(Settings const& settings) {
+  SqlText sql;
+  sql << "SET standard_conforming_strings = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = "
+      << std::int64_t{1000} * settings.statement_timeout_seconds
+      << "; SET lock_timeout = " << std::int64_t{1000} * settings.lock_timeout_seconds
+      << "; SET idle_in_transaction_session_timeout = 0; "
+         // What was acknowledged must survive a crash. Whoever asks for more than that gets it.
+         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+  run(sql);
+  constexpr int oldest = 10'00'00;  // txid_status()
+  if (PQserverVersion(connection_) < oldest) throw landfall::config_error("the server must be PostgreSQL 10 or later");
+}
+
+// ---- statements ----
+
+void Connection::fail(PGresult const* result) { throw ServerError(connection_, result); }
+
+Result Connection::checked(Result result) {
+  switch (PQresultStatus(result.get())) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_COPY_IN:
+      return result;
+    default:
+      fail(result.get());
+  }
+}
+
+Result Connection::run(SqlText const& sql) { return checked(Result(PQexec(connection_, sql.text().c_str()))); }
+
+Result Connection::run(SqlText const& sql, std::initializer_list<std::string> parameters) {
+  std::vector<char const*> values;
+  for (std::string const& parameter : parameters) values.push_back(parameter.c_str());
+  constexpr int results_are_text = 0;
+  return checked(Result(PQexecParams(connection_, sql.text().c_str(), static_cast<int>(values.size()), nullptr,
+                                     values.data(), nullptr, nullptr, results_are_text)));
+}
+
+void Connection::drop_results() noexcept {
+  while (PGresult* const result = PQgetResult(connection_)) PQclear(result);
+}
+
+void Connection::begin_copy(SqlText const& sql) {
+  Result const result = run(sql);
+  LANDFALL_ASSERT(PQresultStatus(result.get()) == PGRES_COPY_IN);
+}
+
+// The server goes on taking rows behind one that was wrong, and answers at the end: unless its answer is read now and
+// then, which ends the COPY on this side.
+void Connection::put(std::string_view bytes) {
+  bool const is_put =
+      PQconsumeInput(connection_) == 1 && PQputCopyData(connection_, bytes.data(), static_cast<int>(bytes.size())) == 1;
+  if (is_put) return;
+  Result const answer(PQgetResult(connection_));
+  drop_results();
+  fail(answer.get());
+}
+
+void Connection::end_copy() {
+  if (PQputCopyEnd(connection_, nullptr) != 1) fail(nullptr);
+  Result result(PQgetResult(connection_));
+  drop_results();
+  checked(std::move(result));
+}
+
+// ---- from another thread ----
+
+// Whoever waits for the socket sees its end.
+void Connection::interrupt() noexcept { ::shutdown(socket_, SHUT_RDWR); }
+
+void Connection::Canceller::cancel() noexcept {
+  std::array<char, 256> error{};
+  if (cancel_ != nullptr) PQcancel(cancel_, error.data(), static_cast<int>(error.size()));
+}
+
+// ---- transactions ----
+
+Transaction::Transaction(Connection& connection) : connection_(&connection) {
+  id_ = connection.run(literal("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT txid_current()")).text(0, 0);
+}
+
+Transaction::~Transaction() {
+  if (connection_ == nullptr || connection_->is_lost()) return;
+  try {
+    connection_->run(literal("ROLLBACK"));
+  } catch (landfall::Error const&) {  // the connection is not idle then, and not used again
+  }
+}
+
+void Transaction::commit() {
+  Connection& connection = *std::exchange(connection_, nullptr);
+  try {
+    Result const result = connection.run(literal("COMMIT"));
+    // The answer to a COMMIT after an error that was overlooked.
+    LANDFALL_ASSERT(std::string_view(PQcmdStatus(const_cast<PGresult*>(result.get()))) == "COMMIT");
+  } catch (ServerError const& error) {
+    bool const nobody_knows = error.sqlstate.empty() || ends_connection(error.sqlstate);
+    if (nobody_knows) throw CommitLost(error.message(), id_);
+    throw;
+  }
+}
+
+}  // namespace postgres

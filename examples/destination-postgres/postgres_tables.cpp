@@ -1,0 +1,293 @@
+#include "postgres_tables.hpp"
+
+#include <utility>
+
+#include <landfall/runtime/error.hpp>
+
+#include "advisory_lock.hpp"
+#include "batch_marks.hpp"
+#include "catalog.hpp"
+#include "column_types.hpp"
+#include "row_copy.hpp"
+#include "upsert.hpp"
+
+namespace postgres {
+
+using landfall::awaitable;
+using landfall::Identifier;
+using landfall::SqlText;
+using landfall::TableColumn;
+using landfall::TableName;
+using landfall::TableSchema;
+
+namespace {
+
+void add_definition(SqlText& sql, TableColumn const& column) {
+  sql << column.name << " " << type_name(column.type);
+  if (!column.nullable) sql << " NOT NULL";
+}
+
+void create_key_index(Connection& connection, TableName const& table, std::vector<Identifier> const& key) {
+  if (key.empty()) return;
+  SqlText sql;
+  sql << "CREATE INDEX " << name_of_key_index() << " ON " << table << " (";
+  sql.list(key) << ")";
+  connection.run(sql);
+}
+
+void drop_key_indexes(Connection& connection, TableName const& table) {
+  for (Identifier const& index : key_indexes_of(connection, table)) {
+    SqlText sql;
+    sql << "DROP INDEX " << TableName(table.schema, index);
+    connection.run(sql);
+  }
+}
+
+void create_table(Connection& connection, TableName const& table, TableSchema const& schema) {
+  SqlText sql;
+  sql << "CREATE TABLE " << table << " (";
+  bool is_first = true;
+  for (TableColumn const& column : schema.columns) {
+    if (!std::exchange(is_first, false)) sql << ", ";
+    add_definition(sql, column);
+  }
+  sql << ")";
+  connection.run(sql);
+  create_key_index(connection, table, schema.primary_key);
+}
+
+void add_nullability(SqlText& sql, TableColumn const& column) {
+  sql << "ALTER COLUMN " << column.name
+      << (column.nullable ? landfall::SqlLiteral(" DROP NOT NULL") : landfall::SqlLiteral(" SET NOT NULL"));
+}
+
+/// One statement for all columns: the table is written anew once at most.
+void alter_columns(Connection& connection, TableName const& table, landfall::SchemaChange const& change) {
+  SqlText sql;
+  sql << "ALTER TABLE " << table << " ";
+  bool is_first = true;
+  auto const next = [&]() -> SqlText& {
+    if (!std::exchange(is_first, false)) sql << ", ";
+    return sql;
+  };
+  for (TableColumn const& column : change.dropped) next() << "DROP COLUMN " << column.name;
+  for (TableColumn const& column : change.added) add_definition(next() << "ADD COLUMN ", column);
+  for (auto const& [from, to] : change.retyped) {
+    next() << "ALTER COLUMN " << to.name << " TYPE " << type_name(to.type) << " USING ";
+    add_converted(sql, from, to.type);
+    if (from.nullable != to.nullable) add_nullability(next(), to);
+  }
+  for (auto const& [from, to] : change.renullable) add_nullability(next(), to);
+  if (is_first) return;
+  if (!change.retyped.empty()) connection.run(reading_function());
+  connection.run(sql);
+}
+
+void move_all(Connection& connection, TableName const& from, TableName const& to, TableSchema const& schema) {
+  SqlText sql;
+  sql << "INSERT INTO " << to << " (";
+  sql.list(names_of(schema)) << ") SELECT ";
+  sql.list(names_of(schema)) << " FROM " << from;
+  connection.run(sql);
+}
+
+/// Who may read a table may read the one that takes its place.
+void copy_grants(Connection& connection, TableName const& from, TableName const& to) {
+  SqlText names;
+  names << "SELECT set_config('landfall.schema', $1, true), set_config('landfall.from', $2, true), "
+           "set_config('landfall.to', $3, true)";
+  connection.run(names, {from.schema.text(), from.table.text(), to.table.text()});
+  SqlText sql;
+  sql << "DO $$ DECLARE one record; BEGIN FOR one IN SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE "
+         "quote_ident(pg_get_userbyid(a.grantee)) END AS grantee, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' "
+         "ELSE '' END AS option FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace CROSS JOIN "
+         "aclexplode(c.relacl) AS a WHERE n.nspname = current_setting('landfall.schema') AND c.relname = "
+         "current_setting('landfall.from') AND a.grantee <> c.relowner LOOP EXECUTE format('GRANT %s ON TABLE %I.%I TO "
+         "%s%s', one.privilege_type, current_setting('landfall.schema'), current_setting('landfall.to'), one.grantee, "
+         "one.option); END LOOP; END $$";
+  connection.run(sql);
+}
+
+void rename_table(Connection& connection, TableName const& from, TableName const& to) {
+  SqlText sql;
+  sql << "ALTER TABLE " << from << " RENAME TO " << to.table;
+  connection.run(sql);
+}
+
+void create_schema_if_missing(Connection& connection, Identifier const& schema) {
+  if (schema_exists(connection, schema)) return;
+  SqlText sql;
+  sql << "CREATE SCHEMA " << schema;
+  connection.run(sql);
+}
+
+}  // namespace
+
+landfall::NameRules name_rules() {
+  landfall::NameRules rules;
+  rules.longest = 63;
+  rules.unit = landfall::NameRules::Unit::bytes;
+  rules.letter_case = landfall::NameRules::LetterCase::kept;
+  rules.has_schemas = true;
+  rules.reserved = {"information_schema", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"};
+  rules.forbidden = {"pg_", "_landfall_"};
+  return rules;
+}
+
+landfall::ValueLimits value_limits() {
+  landfall::ValueLimits limits;
+  limits.longest_text_bytes = 268'435'455;  // of a string in jsonb; text could be longer
+  limits.number_digits = 131'072 + 16'383;
+  limits.number_scale = 16'383;
+  limits.takes_nul = false;
+  limits.json_takes_nul = false;
+  limits.json_takes_lone_surrogates = false;
+  limits.first_year = -4712;
+  limits.last_year = 294'275;
+  return limits;
+}
+
+awaitable<void> PostgresTables::ensure_marks() {
+  if (has_marks_) co_return;
+  TableName const marks = marks_table(connections_.settings().schema);
+  auto make = [&marks](Connection& connection) {
+    lock_until_commit(connection, marks);
+    if (table_exists(connection, marks)) return;
+    create_schema_if_missing(connection, marks.schema);
+    create_marks_table(connection, marks);
+  };
+  co_await connections_.transact(make);
+  has_marks_ = true;
+}
+
+void PostgresTables::drop_table(Connection& connection, TableName const& table) const {
+  if (!table_exists(connection, table)) return;
+  SqlText sql;
+  sql << "DROP TABLE " << table;
+  if (connections_.settings().drop_cascade) sql << " CASCADE";
+  connection.run(sql);
+}
+
+awaitable<void> PostgresTables::check() {
+  TableName const table(Identifier(connections_.settings().schema), Identifier("_landfall_check"));
+  auto try_out = [&table](Connection& connection) {
+    lock_until_commit(connection, table);
+    bool const is_new = !schema_exists(connection, table.schema);
+    SqlText sql;
+    if (is_new) sql << "CREATE SCHEMA " << table.schema << "; ";
+    sql << "CREATE TABLE " << table << " (a bigint); CREATE TEMP TABLE _landfall_check_temp (a bigint) ON COMMIT DROP; "
+        << "INSERT INTO " << table << " VALUES (1); DROP TABLE " << table;
+    if (is_new) sql << "; DROP SCHEMA " << table.schema;
+    connection.run(sql);
+  };
+  co_await connections_.transact(try_out);
+}
+
+awaitable<void> PostgresTables::create_schema(Identifier schema) {
+  auto make = [&schema](Connection& connection) {
+    lock_until_commit(connection, schema.text());
+    create_schema_if_missing(connection, schema);
+  };
+  co_await connections_.transact(make);
+}
+
+awaitable<std::optional<landfall::ExistingTable>> PostgresTables::find(TableName table) {
+  auto look = [&table](Connection& connection) {
+    lock_until_commit(connection, table);
+    return look_at(connection, table);
+  };
+  co_return co_await connections_.transact(look);
+}
+
+awaitable<void> PostgresTables::create(TableName table, TableSchema schema) {
+  auto make = [&](Connection& connection) {
+    lock_until_commit(connection, table);
+    if (table_exists(connection, table) && schema_of(connection, table) == schema) return;
+    create_table(connection, table, schema);
+  };
+  co_await connections_.transact(make);
+}
+
+awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted) {
+  auto change_it = [&](Connection& connection) {
+    lock_until_commit(connection, table);
+    landfall::SchemaChange const left = landfall::change_between(table, schema_of(connection, table), wanted);
+    if (left.key_changes) drop_key_indexes(connection, table);
+    alter_columns(connection, table, left);
+    if (left.key_changes) create_key_index(connection, table, wanted.primary_key);
+  };
+  co_await connections_.transact(change_it);
+}
+
+awaitable<void> PostgresTables::drop(TableName table) {
+  auto drop_it = [&](Connection& connection) {
+    lock_until_commit(connection, table);
+    drop_table(connection, table);
+  };
+  co_await connections_.transact(drop_it);
+}
+
+awaitable<void> PostgresTables::copy_in(landfall::CopyIn rows) {
+  co_await ensure_marks();
+  TableName const marks = marks_table(connections_.settings().schema);
+  auto copy = [&](Connection& connection) {
+    lock_batch(connection, rows.mark);
+    copy_rows(connection, rows);
+    add_marks(connection, marks, rows);
+  };
+  co_await connections_.transact(copy);
+}
+
+awaitable<landfall::IntervalSet> PostgresTables::numbers_of(landfall::BatchMark mark) {
+  co_await ensure_marks();
+  TableName const marks = marks_table(connections_.settings().schema);
+  auto look = [&](Connection& connection) {
+    lock_batch(connection, mark);
+    return postgres::numbers_of(connection, marks, mark);
+  };
+  co_return co_await connections_.transact(look);
+}
+
+awaitable<void> PostgresTables::forget_runs(std::string stream) {
+  co_await ensure_marks();
+  TableName const marks = marks_table(connections_.settings().schema);
+  auto forget = [&](Connection& connection) { postgres::forget_runs(connection, marks, stream); };
+  co_await connections_.transact(forget);
+}
+
+// In the three below: where the source is gone, an earlier call was applied of which nobody knew.
+
+awaitable<void> PostgresTables::move_rows(TableName from, TableName to, TableSchema schema) {
+  auto move = [&](Connection& connection) {
+    lock_until_commit(connection, to);
+    if (!table_exists(connection, from)) return;
+    move_all(connection, from, to, schema);
+    drop_table(connection, from);
+  };
+  co_await connections_.transact(move);
+}
+
+awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema schema, landfall::UpsertRule rule,
+                                       Source source) {
+  auto merge = [&](Connection& connection) {
+    lock_until_commit(connection, to);
+    if (!table_exists(connection, from)) return;
+    upsert_rows(connection, from, to, schema, rule);
+    if (source == Source::is_dropped) drop_table(connection, from);
+  };
+  co_await connections_.transact(merge);
+}
+
+awaitable<void> PostgresTables::replace(TableName target, TableName source, std::optional<TableName> done_with) {
+  auto swap = [&](Connection& connection) {
+    lock_until_commit(connection, target);
+    if (!table_exists(connection, source)) return;
+    if (table_exists(connection, target)) copy_grants(connection, target, source);
+    drop_table(connection, target);
+    rename_table(connection, source, target);
+    if (done_with) drop_table(connection, *done_with);
+  };
+  co_await connections_.transact(swap);
+}
+
+}  // namespace postgres

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include <landfall/table/naming.hpp>
+#include <landfall/table/row_reader.hpp>
+#include <landfall/table/table_operations.hpp>
+
+#include "connections.hpp"
+#include "settings.hpp"
+
+namespace postgres {
+
+/// What PostgreSQL makes of names, and what its values are limited to.
+landfall::NameRules name_rules();
+landfall::ValueLimits value_limits();
+
+/// landfall's table operations on a PostgreSQL server.
+///
+/// Atomic:  each call is a transaction. It begins with an advisory lock of what it changes: so a call that is repeated
+///          waits for the end of an earlier one of which nobody knows, and sees what came of it.
+/// Threads: any.
+class PostgresTables final : public landfall::TableOperations {
+ public:
+  explicit PostgresTables(Settings settings) : connections_(std::move(settings)) {}
+
+  landfall::awaitable<void> check() override;
+  landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
+  landfall::awaitable<std::optional<landfall::ExistingTable>> find(landfall::TableName table) override;
+  landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema) override;
+  landfall::awaitable<void> alter(landfall::TableName table, landfall::SchemaChange change,
+                                  landfall::TableSchema wanted) override;
+  landfall::awaitable<void> drop(landfall::TableName table) override;
+  landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;
+  landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;
+  landfall::awaitable<void> forget_runs(std::string stream) override;
+  landfall::awaitable<void> move_rows(landfall::TableName from, landfall::TableName to,
+                                      landfall::TableSchema schema) override;
+  landfall::awaitable<void> upsert(landfall::TableName from, landfall::TableName to, landfall::TableSchema schema,
+                                   landfall::UpsertRule rule, Source source) override;
+  landfall::awaitable<void> replace(landfall::TableName target, landfall::TableName source,
+                                    std::optional<landfall::TableName> done_with) override;
+
+ private:
+  landfall::awaitable<void> ensure_marks();
+  void drop_table(Connection& connection, landfall::TableName const& table) const;
+
+  Connections connections_;
+  std::atomic<bool> has_marks_ = false;
+};
+
+}  // namespace postgres

@@ -1,0 +1,170 @@
+#include "server_error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace postgres {
+
+namespace {
+
+using landfall::ErrorClass;
+
+struct Rule {
+  std::string_view sqlstate;  // or the class of many: its first two characters
+  ErrorClass error_class;
+  std::string_view advice;
+};
+
+// The first one that fits.
+constexpr std::array<Rule, 42> rules = {{
+    {"08", ErrorClass::transient, ""},  // connection exceptions
+    {"22", ErrorClass::config, ""},     // data exceptions
+    {"23502", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
+    {"23503", ErrorClass::config, "the table has a foreign key: drop it, or load its other end first"},
+    {"23505", ErrorClass::config, "the table has a unique index that is not of this destination: drop it"},
+    {"23514", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
+    {"23", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
+    {"25006", ErrorClass::transient, "the server takes no changes: name the primary, not a standby"},
+    {"25P03", ErrorClass::transient, ""},  // idle in transaction for too long
+    {"28", ErrorClass::config, "check username, password, ssl_mode, and the server's pg_hba.conf"},
+    {"2BP01", ErrorClass::config, "drop what depends on it, or set drop_cascade"},
+    {"3D000", ErrorClass::config, "create the database, or name another"},
+    {"3F000", ErrorClass::config, "create the schema, or name another"},
+    {"40", ErrorClass::transient, ""},  // deadlock, serialization failure
+    {"42501", ErrorClass::config, "grant it to the user, or name another user"},
+    {"42P07", ErrorClass::config, "something else has this name: rename it"},
+    {"42", ErrorClass::system, ""},  // our SQL is wrong
+    {"0A000", ErrorClass::config,
+     "the server, or what depends on the table (a view, a rule), does not let this be done"},
+    {"53100", ErrorClass::transient, "make room on the server's disk"},
+    {"53200", ErrorClass::transient, "the server has too little memory"},
+    {"53300", ErrorClass::transient, "the server has no free connection: raise max_connections, or lower connections"},
+    {"53400", ErrorClass::transient, "a limit of the server's configuration is reached"},
+    {"53", ErrorClass::transient, ""},
+    {"54000", ErrorClass::config, "a value is too large, or a key for its index"},
+    {"54011", ErrorClass::config, "the stream has too many fields for a table: deselect some, or set raw_data_only"},
+    {"54", ErrorClass::system, ""},
+    {"55000", ErrorClass::transient, "the server takes no changes: name the primary, not a standby"},
+    {"55006", ErrorClass::transient, ""},  // in use
+    {"55P03", ErrorClass::transient, "others hold locks on it: end their transactions, or raise lock_timeout_seconds"},
+    {"55P04", ErrorClass::transient, ""},
+    {"55", ErrorClass::config, ""},
+    {"57014", ErrorClass::transient, "it was cancelled, or took longer than statement_timeout"},
+    {"57P01", ErrorClass::transient, ""},  // the server is shut down, or ended this connection
+    {"57P02", ErrorClass::transient, ""},  // it crashed
+    {"57P03", ErrorClass::transient, ""},  // it begins or ends
+    {"57P04", ErrorClass::config, "the database was dropped: name another"},
+    {"57P05", ErrorClass::transient, ""},
+    {"57", ErrorClass::transient, ""},
+    {"58030", ErrorClass::transient, ""},  // input or output
+    {"58", ErrorClass::transient, ""},
+    {"XX001", ErrorClass::config, "the server's data is damaged"},
+    {"XX002", ErrorClass::config, "the server's index is damaged: REINDEX it"},
+}};
+
+Rule const* rule_of(std::string_view sqlstate) noexcept {
+  auto const fits = [sqlstate](Rule const& rule) { return sqlstate.starts_with(rule.sqlstate); };
+  auto const found = std::ranges::find_if(rules, fits);
+  return found == rules.end() ? nullptr : &*found;
+}
+
+std::string_view field_of(PGresult const* result, int field) noexcept {
+  char const* const text = result == nullptr ? nullptr : PQresultErrorField(result, field);
+  return text == nullptr ? std::string_view() : text;
+}
+
+std::string_view without_line_ends(std::string_view text) noexcept {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  return text;
+}
+
+/// Messages and hints only: details and contexts quote rows.
+std::string text_of(PGconn const* connection, PGresult const* result) {
+  std::string_view const sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+  if (sqlstate.empty()) {
+    std::string text(without_line_ends(PQerrorMessage(connection)));
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+  }
+  std::string text = fmt::format("{} (SQLSTATE {})", field_of(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+  if (std::string_view const hint = field_of(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) {
+    text += fmt::format("; hint: {}", hint);
+  }
+  if (std::string_view const advice = advice_for(sqlstate); !advice.empty()) text += fmt::format("; {}", advice);
+  return text;
+}
+
+/// The last one, with which libpq gave up. Severities are in the server's language, so the text before it is not known.
+std::string sqlstate_in(std::string_view text) {
+  constexpr std::size_t length = 5;
+  constexpr std::string_view before = ":  ";
+  for (std::size_t place = text.rfind(before); place != std::string_view::npos && place > 0;
+       place = text.rfind(before, place - 1)) {
+    std::string_view const code = text.substr(place + before.size(), length);
+    bool const is_code =
+        std::ranges::all_of(code, [](char one) { return (one >= '0' && one <= '9') || (one >= 'A' && one <= 'Z'); });
+    if (is_code && text.substr(place + before.size() + length).starts_with(": ")) return std::string(code);
+  }
+  return std::string();
+}
+
+}  // namespace
+
+ErrorClass class_of(std::string_view sqlstate) noexcept {
+  if (sqlstate.empty()) return ErrorClass::transient;
+  Rule const* const rule = rule_of(sqlstate);
+  return rule == nullptr ? ErrorClass::system : rule->error_class;
+}
+
+std::string_view advice_for(std::string_view sqlstate) noexcept {
+  Rule const* const rule = rule_of(sqlstate);
+  return rule == nullptr ? std::string_view() : rule->advice;
+}
+
+bool is_about_a_value(std::string_view sqlstate) noexcept { return sqlstate.starts_with("22") || sqlstate == "54000"; }
+
+bool ends_connection(std::string_view sqlstate) noexcept {
+  return sqlstate.starts_with("08") || sqlstate.starts_with("57P0") || sqlstate == "25006" || sqlstate == "25P03";
+}
+
+ServerError::ServerError(PGconn const* connection, PGresult const* result)
+    : Error(class_of(field_of(result, PG_DIAG_SQLSTATE)), text_of(connection, result)),
+      sqlstate(field_of(result, PG_DIAG_SQLSTATE)),
+      context(field_of(result, PG_DIAG_CONTEXT)) {}
+
+// libpq has no result for it, only text: "... FATAL:  28P01: password authentication failed ...\nLOCATION:  ...", once
+// for each address that it has tried.
+ServerError ServerError::of_connecting(PGconn const* connection) {
+  std::string text(PQerrorMessage(connection));
+  std::string const sqlstate = sqlstate_in(text);
+  text = text.substr(0, text.find("\nLOCATION:"));
+  std::ranges::replace(text, '\n', ' ');
+  bool const is_about_encryption =
+      text.find("SSL") != std::string::npos || text.find("certificate") != std::string::npos;
+  bool const lacks_password = PQconnectionNeedsPassword(connection) != 0;
+  std::string_view advice = advice_for(sqlstate);
+  if (sqlstate.empty() && lacks_password) advice = "give a password";
+  if (sqlstate.empty() && is_about_encryption) advice = "check ssl_mode";
+  bool const is_wrong_here = sqlstate.empty() && (lacks_password || is_about_encryption);
+  ServerError made(
+      is_wrong_here ? ErrorClass::config : class_of(sqlstate),
+      advice.empty() ? std::string(without_line_ends(text)) : fmt::format("{}; {}", without_line_ends(text), advice));
+  made.sqlstate = sqlstate;
+  return made;
+}
+
+// "COPY users, line 3, column id".
+std::optional<std::size_t> ServerError::row_of_copy(std::string_view table) const {
+  std::string const before = fmt::format("COPY {}, line ", table);
+  if (!context.starts_with(before)) return std::nullopt;
+  std::string_view const digits = std::string_view(context).substr(before.size());
+  std::size_t line = 0;
+  auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), line);
+  if (error != std::errc() || line == 0) return std::nullopt;
+  return line - 1;
+}
+
+}  // namespace postgres

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <libpq-fe.h>
+
+#include <landfall/runtime/error.hpp>
+
+namespace postgres {
+
+/// The class of an error by its SQLSTATE. Of an empty one, which libpq's own errors have: transient.
+///
+/// Meaning: of a statement in a transaction, which is not committed then. A COMMIT of which nobody knows is
+///          Transaction's business.
+landfall::ErrorClass class_of(std::string_view sqlstate) noexcept;
+
+/// What the user can do about it; empty where the message says it all.
+std::string_view advice_for(std::string_view sqlstate) noexcept;
+
+/// True when it is a value of a row that the server does not take.
+bool is_about_a_value(std::string_view sqlstate) noexcept;
+
+/// True when another connection may do better, or is needed: the server ends, begins, or takes no changes.
+bool ends_connection(std::string_view sqlstate) noexcept;
+
+/// An error of the server, or of libpq where there is no result or one without a SQLSTATE.
+struct ServerError : landfall::Error {
+  ServerError(PGconn const* connection, PGresult const* result);
+  /// Of a connection that did not come about; its errors are to be verbose (PQERRORS_VERBOSE).
+  static ServerError of_connecting(PGconn const* connection);
+
+  /// Of a COPY into `table`: which of its rows it was, from 0. Nothing when that is not known.
+  std::optional<std::size_t> row_of_copy(std::string_view table) const;
+
+  std::string sqlstate;  ///< or empty: the connection is lost, or did not come about
+  std::string context;   ///< the server's own words about where it happened
+
+ private:
+  using Error::Error;
+};
+
+}  // namespace postgres

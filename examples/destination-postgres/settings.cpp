@@ -1,0 +1,267 @@
+#include "settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+namespace postgres {
+
+namespace {
+
+using landfall::config_error;
+using landfall::Configuration;
+
+constexpr std::array<std::string_view, 6> tls_modes = {"disable", "allow",     "prefer",
+                                                       "require", "verify-ca", "verify-full"};
+
+/// Text that goes to libpq, which ends text at a NUL.
+std::string text_of(std::string name, std::string text) {
+  if (text.find('\0') != std::string::npos) throw config_error("{} has a NUL character in it", name);
+  return text;
+}
+
+std::string required(Configuration const& configuration, std::string const& name) {
+  auto text = text_of(name, configuration.string(name));
+  if (text.empty()) throw config_error("{} is empty", name);
+  return text;
+}
+
+int number_of(Configuration const& configuration, std::string const& name, int fallback, int least, int most) {
+  std::int64_t const number = configuration.integer(name, fallback);
+  if (number < least || number > most) throw config_error("{} must be from {} to {}", name, least, most);
+  return static_cast<int>(number);
+}
+
+TlsSettings tls_of(Configuration const& configuration) {
+  Configuration const section = configuration.section("ssl_mode");
+  TlsSettings tls;
+  // What older configurations say: encrypted or not.
+  if (configuration.members().contains("ssl")) tls.mode = configuration.boolean("ssl", false) ? "require" : "disable";
+  tls.mode = section.string("mode", tls.mode);
+  if (std::ranges::find(tls_modes, tls.mode) == tls_modes.end()) {
+    throw config_error("ssl_mode.mode must be one of {}", fmt::join(tls_modes, ", "));
+  }
+  tls.ca_certificate = section.string("ca_certificate", "");
+  tls.client_certificate = section.string("client_certificate", "");
+  tls.client_key = section.string("client_key", "");
+  tls.client_key_password = text_of("ssl_mode.client_key_password", section.string("client_key_password", ""));
+  bool const verifies = tls.mode.starts_with("verify-");
+  if (verifies && tls.ca_certificate.empty()) {
+    throw config_error(
+        "ssl_mode.ca_certificate is needed to verify the server: paste the certificate (PEM) of who signed "
+        "the server's");
+  }
+  if (tls.client_certificate.empty() != tls.client_key.empty()) {
+    throw config_error("ssl_mode.client_certificate and ssl_mode.client_key are needed together");
+  }
+  return tls;
+}
+
+// ---- jdbc_url_params ----
+
+struct JdbcParameter {
+  std::string_view jdbc;
+  std::string_view libpq;
+};
+/// Those that mean the same here.
+constexpr std::array<JdbcParameter, 4> jdbc_parameters = {{{"ApplicationName", "application_name"},
+                                                           {"options", "options"},
+                                                           {"tcpKeepAlive", "keepalives"},
+                                                           {"targetServerType", "target_session_attrs"}}};
+
+std::string libpq_value(std::string_view value) {
+  if (value == "true") return "1";
+  if (value == "false") return "0";
+  if (value == "primary" || value == "master") return "read-write";
+  return std::string(value);
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 2])) != 0) {
+      decoded += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+      i += 2;
+    } else {
+      decoded += text[i];
+    }
+  }
+  return decoded;
+}
+
+Parameter parameter_of(std::string_view pair) {
+  std::size_t const equals = std::min(pair.find('='), pair.size());
+  std::string_view const name = pair.substr(0, equals);
+  auto const known = std::ranges::find(jdbc_parameters, name, &JdbcParameter::jdbc);
+  if (known == jdbc_parameters.end() || equals == pair.size()) {
+    std::vector<std::string_view> names;
+    for (JdbcParameter const& parameter : jdbc_parameters) names.push_back(parameter.jdbc);
+    throw config_error("jdbc_url_params: {} is not known here, only {}: take it away", name, fmt::join(names, ", "));
+  }
+  Parameter parameter;
+  parameter.name = known->libpq;
+  parameter.value = text_of("jdbc_url_params", libpq_value(percent_decoded(pair.substr(equals + 1))));
+  return parameter;
+}
+
+std::vector<Parameter> parameters_of(std::string_view pairs) {
+  std::vector<Parameter> parameters;
+  while (!pairs.empty()) {
+    std::size_t const end = std::min(pairs.find('&'), pairs.size());
+    if (end > 0) parameters.push_back(parameter_of(pairs.substr(0, end)));
+    pairs.remove_prefix(std::min(end + 1, pairs.size()));
+  }
+  return parameters;
+}
+
+void refuse_tunnels(Configuration const& configuration) {
+  std::string const method = configuration.section("tunnel_method").string("tunnel_method", "NO_TUNNEL");
+  if (method == "NO_TUNNEL") return;
+  throw config_error(
+      "tunnel_method: tunnels are not opened here: open one (ssh -L), and give its end as host and port");
+}
+
+// ---- spec ----
+
+boost::json::object property(int order, char const* type, char const* title, std::string_view description) {
+  boost::json::object made{{"type", type}, {"title", title}, {"order", order}};
+  if (!description.empty()) made["description"] = description;
+  return made;
+}
+
+boost::json::object with(boost::json::object made, char const* member, boost::json::value value) {
+  made[member] = std::move(value);
+  return made;
+}
+
+boost::json::object secret(boost::json::object made, bool is_long) {
+  made["airbyte_secret"] = true;
+  if (is_long) made["multiline"] = true;
+  return made;
+}
+
+boost::json::object tls_option(std::string_view mode, char const* description) {
+  boost::json::object properties{{"mode", {{"type", "string"}, {"const", mode}, {"default", mode}, {"order", 0}}}};
+  boost::json::array needed{"mode"};
+  if (mode.starts_with("verify-")) {
+    needed.emplace_back("ca_certificate");
+    properties["ca_certificate"] =
+        secret(property(1, "string", "CA certificate", "PEM: who signed the server's."), true);
+  }
+  if (mode != "disable") {
+    properties["client_certificate"] = secret(property(2, "string", "Client certificate", "PEM, with its key."), true);
+    properties["client_key"] = secret(property(3, "string", "Client key", "PEM."), true);
+    properties["client_key_password"] = secret(property(4, "string", "Password of the client key", ""), false);
+  }
+  return boost::json::object{{"title", mode},
+                             {"description", description},
+                             {"required", std::move(needed)},
+                             {"additionalProperties", true},
+                             {"properties", std::move(properties)}};
+}
+
+boost::json::object tls_property(int order) {
+  boost::json::object made = property(order, "object", "SSL mode", "Whether the connection is encrypted.");
+  made["default"] = boost::json::object{{"mode", TlsSettings().mode}};
+  made["oneOf"] = boost::json::array{tls_option("disable", "Never encrypted."),
+                                     tls_option("allow", "Encrypted when the server insists."),
+                                     tls_option("prefer", "Encrypted when the server can."),
+                                     tls_option("require", "Always encrypted."),
+                                     tls_option("verify-ca", "Always, and the server's certificate is verified."),
+                                     tls_option("verify-full", "The same, and its name is verified, too.")};
+  return made;
+}
+
+}  // namespace
+
+Settings settings_of(Configuration const& configuration) {
+  refuse_tunnels(configuration);
+  Settings settings;
+  settings.host = required(configuration, "host");
+  settings.port = std::to_string(number_of(configuration, "port", 5432, 1, 65535));
+  settings.database = required(configuration, "database");
+  settings.schema = text_of("schema", configuration.string("schema", settings.schema));
+  if (settings.schema.empty()) throw config_error("schema is empty: name one, or leave it away for public");
+  settings.username = required(configuration, "username");
+  settings.password = text_of("password", configuration.string("password", ""));
+  settings.tls = tls_of(configuration);
+  settings.more = parameters_of(configuration.string("jdbc_url_params", ""));
+  settings.raw_data_only =
+      configuration.boolean("raw_data_only", false) || configuration.boolean("disable_type_dedupe", false);
+  settings.soft_deletes = configuration.boolean("soft_deletes", false);
+  settings.drop_cascade = configuration.boolean("drop_cascade", false);
+  settings.connections = number_of(configuration, "connections", settings.connections, 1, 64);
+  constexpr int longest = std::numeric_limits<int>::max() / 1000;  // the server counts milliseconds
+  settings.connect_timeout_seconds =
+      number_of(configuration, "connect_timeout_seconds", settings.connect_timeout_seconds, 1, longest);
+  settings.statement_timeout_seconds =
+      number_of(configuration, "statement_timeout_seconds", settings.statement_timeout_seconds, 0, longest);
+  settings.lock_timeout_seconds =
+      number_of(configuration, "lock_timeout_seconds", settings.lock_timeout_seconds, 0, longest);
+  return settings;
+}
+
+landfall::ConnectorSpecification specification() {
+  using landfall::DestinationSyncMode;
+  Settings const defaults;
+  boost::json::object properties;
+  properties["host"] = property(0, "string", "Host", "A name or an address, or the folder of a Unix socket.");
+  properties["port"] =
+      with(with(with(property(1, "integer", "Port", ""), "default", 5432), "minimum", 1), "maximum", 65535);
+  properties["database"] = property(2, "string", "Database", "");
+  properties["schema"] = with(property(3, "string", "Default schema", "Of streams that have no namespace."), "default",
+                              boost::json::string(defaults.schema));
+  properties["username"] = property(4, "string", "User", "");
+  properties["password"] = secret(property(5, "string", "Password", ""), false);
+  properties["ssl_mode"] = tls_property(6);
+  properties["jdbc_url_params"] =
+      property(7, "string", "Connection parameters",
+               "key=value, with & between them: ApplicationName, options, tcpKeepAlive, targetServerType.");
+  properties["raw_data_only"] =
+      with(property(8, "boolean", "Raw data only",
+                    "Tables have the whole record as JSONB in _airbyte_data, instead of a column for each field."),
+           "default", false);
+  properties["soft_deletes"] =
+      with(property(9, "boolean", "Keep deleted rows",
+                    "A row that was deleted at the source stays, with the time of its deletion in "
+                    "_ab_cdc_deleted_at."),
+           "default", false);
+  properties["drop_cascade"] =
+      with(property(10, "boolean", "Drop tables with CASCADE",
+                    "What depends on a table that is replaced, such as a view, is dropped with it. Without, the stream "
+                    "fails."),
+           "default", false);
+  properties["connections"] = with(
+      with(with(property(11, "integer", "Connections", "At most so many at once."), "default", defaults.connections),
+           "minimum", 1),
+      "maximum", 64);
+  properties["connect_timeout_seconds"] =
+      with(with(property(12, "integer", "Connect timeout", "In seconds."), "default", defaults.connect_timeout_seconds),
+           "minimum", 1);
+  properties["statement_timeout_seconds"] =
+      with(with(property(13, "integer", "Statement timeout", "In seconds; 0: none."), "default",
+                defaults.statement_timeout_seconds),
+           "minimum", 0);
+  properties["lock_timeout_seconds"] =
+      with(with(property(14, "integer", "Lock timeout", "How long to wait for others' locks, in seconds; 0: for ever."),
+                "default", defaults.lock_timeout_seconds),
+           "minimum", 0);
+  landfall::ConnectorSpecification made;
+  made.connection_specification = boost::json::object{{"$schema", "http://json-schema.org/draft-07/schema#"},
+                                                      {"title", "PostgreSQL"},
+                                                      {"type", "object"},
+                                                      {"required", boost::json::array{"host", "database", "username"}},
+                                                      {"additionalProperties", true},
+                                                      {"properties", std::move(properties)}};
+  made.supported_destination_sync_modes = {DestinationSyncMode::append, DestinationSyncMode::overwrite,
+                                           DestinationSyncMode::append_dedup};
+  return made;
+}
+
+}  // namespace postgres

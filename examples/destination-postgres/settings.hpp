@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <landfall/landfall.hpp>
+
+namespace postgres {
+
+/// How the connection is encrypted, and who is believed to be the server. Files are given as their text.
+struct TlsSettings {
+  std::string mode = "prefer";      ///< libpq's sslmode
+  std::string ca_certificate;       ///< PEM, or empty
+  std::string client_certificate;   ///< PEM, or empty
+  std::string client_key;           ///< PEM, or empty
+  std::string client_key_password;  ///< or empty
+};
+
+/// One of libpq's connection parameters.
+struct Parameter {
+  std::string name;
+  std::string value;
+};
+
+/// What a user configures.
+struct Settings {
+  std::string host;  ///< a name, an address, or the folder of a Unix socket
+  std::string port = "5432";
+  std::string database;
+  std::string schema = "public";  ///< of streams without a namespace
+  std::string username;
+  std::string password;
+  TlsSettings tls;
+  std::vector<Parameter> more;  ///< from jdbc_url_params
+  bool raw_data_only = false;
+  bool soft_deletes = false;
+  bool drop_cascade = false;
+  int connections = 4;
+  int connect_timeout_seconds = 15;
+  int statement_timeout_seconds = 0;  ///< 0: none
+  int lock_timeout_seconds = 60;      ///< 0: none
+};
+
+/// Errors: Error(config) which names the member.
+Settings settings_of(landfall::Configuration const& configuration);
+
+landfall::ConnectorSpecification specification();
+
+}  // namespace postgres
