@@ -9,11 +9,12 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <landfall/runtime/utc_text.hpp>
+
 namespace jsonl {
 namespace {
 
 constexpr std::string_view raw_id_key = R"({"_airbyte_raw_id":")";
-constexpr std::size_t plain_time_size = 24;  // of "2023-11-14T22:13:20.123Z"
 
 constexpr auto hex_pairs = [] {
   std::array<std::array<char, 2>, 256> pairs{};
@@ -36,59 +37,6 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {  // splitmix64
   mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
   mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
   return mixed ^ (mixed >> 31);
-}
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) noexcept { return a / b - (a % b < 0 ? 1 : 0); }
-
-struct Date {
-  std::int64_t year;
-  int month;
-  int day;
-};
-
-/// Of the Gregorian calendar, for any day (chrono's year ends at 32767). H. Hinnant, "chrono-compatible low-level date
-/// algorithms".
-Date date_of(std::int64_t days_since_epoch) noexcept {
-  std::int64_t const days = days_since_epoch + 719468;  // since 0000-03-01
-  std::int64_t const era = floor_div(days, 146097);
-  std::int64_t const day_of_era = days - era * 146097;
-  std::int64_t const year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  std::int64_t const day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  std::int64_t const shifted_month = (5 * day_of_year + 2) / 153;  // March is 0
-  auto const day = static_cast<int>(day_of_year - (153 * shifted_month + 2) / 5 + 1);
-  auto const month = static_cast<int>(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
-  return Date{era * 400 + year_of_era + (month <= 2 ? 1 : 0), month, day};
-}
-
-struct Moment {
-  Date date;
-  int ms;  ///< of the day
-};
-
-Moment moment_of(std::int64_t since_epoch_ms) noexcept {
-  constexpr std::int64_t day_ms = 86'400'000;
-  std::int64_t const rest_ms = since_epoch_ms % day_ms;
-  std::int64_t const of_day_ms = rest_ms < 0 ? rest_ms + day_ms : rest_ms;
-  return Moment{date_of(floor_div(since_epoch_ms, day_ms)), static_cast<int>(of_day_ms)};
-}
-
-void write_digits(char* out, int number, int count) noexcept {
-  for (int i = count - 1; i >= 0; --i, number /= 10) out[i] = static_cast<char>('0' + number % 10);
-}
-
-/// Writes plain_time_size characters, unless the year has not four digits.
-bool write_plain_time(std::int64_t since_epoch_ms, char* out) noexcept {
-  auto const [date, ms] = moment_of(since_epoch_ms);
-  if (date.year < 0 || date.year > 9999) return false;
-  std::memcpy(out, "0000-00-00T00:00:00.000Z", plain_time_size);
-  write_digits(out, static_cast<int>(date.year), 4);
-  write_digits(out + 5, date.month, 2);
-  write_digits(out + 8, date.day, 2);
-  write_digits(out + 11, ms / 3'600'000, 2);
-  write_digits(out + 14, ms / 60'000 % 60, 2);
-  write_digits(out + 17, ms / 1000 % 60, 2);
-  write_digits(out + 20, ms % 1000, 3);
-  return true;
 }
 
 /// Walks over valid JSON; on broken JSON it stops somewhere within it.
@@ -190,14 +138,6 @@ void RawIds::write_next(char* text) noexcept {
   write_bytes(text, low, 5, 0);
 }
 
-std::string utc_text(std::int64_t since_epoch_ms) {
-  std::string text(plain_time_size, ' ');
-  if (write_plain_time(since_epoch_ms, text.data())) return text;
-  auto const [date, ms] = moment_of(since_epoch_ms);
-  return fmt::format("{:+07}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.year, date.month, date.day, ms / 3'600'000,
-                     ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
-}
-
 std::string_view changes_of(std::string_view meta) {
   std::string_view changes = "[]";
   if (meta.empty()) return changes;
@@ -237,10 +177,14 @@ void RecordFormatter::write_airbyte(landfall::Record const& record, RowBuffer& o
 }
 
 void RecordFormatter::set_time(std::int64_t since_epoch_ms) {
-  if (has_plain_time_ && write_plain_time(since_epoch_ms, head_.data() + before_time_.size())) return;
-  auto const text = utc_text(since_epoch_ms);
-  head_ = before_time_ + text + after_time_;
-  has_plain_time_ = text.size() == plain_time_size;
+  landfall::UtcText const time(since_epoch_ms);
+  bool const is_usual = time.text().size() == landfall::UtcText::usual_size;
+  if (is_usual && has_usual_time_) {
+    std::memcpy(head_.data() + before_time_.size(), time.text().data(), landfall::UtcText::usual_size);
+    return;
+  }
+  head_ = fmt::format("{}{}{}", before_time_, time.text(), after_time_);
+  has_usual_time_ = is_usual;
 }
 
 }  // namespace jsonl

@@ -68,9 +68,6 @@ class RawIds {
   std::uint32_t counter_ = 0;
 };
 
-/// "2023-11-14T22:13:20.123Z". A year beyond 0 to 9999 is written as ISO 8601 has it, with a sign and more digits.
-std::string utc_text(std::int64_t since_epoch_ms);
-
 /// The array `changes` of a record's `meta`; "[]" when there is none. `meta` is empty or valid JSON.
 std::string_view changes_of(std::string_view meta);
 
@@ -92,7 +89,7 @@ class RecordFormatter {
   RawIds raw_ids_;
   std::string head_;             ///< up to `changes`; its id and its time are written over for each record
   std::string tail_;             ///< from behind `changes` to the data
-  bool has_plain_time_ = false;  ///< the time in head_ has the usual number of digits
+  bool has_usual_time_ = false;  ///< the time in head_ has the usual number of digits
   std::string before_time_, after_time_;
 };
 

@@ -3,7 +3,11 @@
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/error.hpp>
 
+#include "text_order.hpp"
+
 namespace sqlite {
+
+using landfall::SqlText;
 
 namespace {
 
@@ -40,10 +44,17 @@ void check(sqlite3* database, int code) {
   if (code != SQLITE_OK) throw error_of(database, code);
 }
 
-landfall::SqlText literal(landfall::SqlLiteral text) {
-  landfall::SqlText sql;
-  sql << text;
-  return sql;
+using Compare = int (*)(std::string_view, std::string_view) noexcept;
+
+template <Compare compare>
+int collate(void*, int size_a, void const* a, int size_b, void const* b) {
+  return compare({static_cast<char const*>(a), static_cast<std::size_t>(size_a)},
+                 {static_cast<char const*>(b), static_cast<std::size_t>(size_b)});
+}
+
+template <Compare compare>
+void add_collation(sqlite3* database, char const* name) {
+  check(database, sqlite3_create_collation_v2(database, name, SQLITE_UTF8, nullptr, &collate<compare>, nullptr));
 }
 
 }  // namespace
@@ -102,13 +113,17 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   // A quoted name of no column is an error: by default SQLite takes it for a string, and goes on.
   check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr));
   check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr));
-  run(literal("PRAGMA journal_mode = WAL"));
-  run(literal("PRAGMA synchronous = FULL"));
+  add_collation<compare_numbers>(opened, "_landfall_number");
+  add_collation<compare_moments>(opened, "_landfall_moment");
+  // Views of others go on reading a table whose place another one takes: they are neither checked nor changed.
+  run(SqlText() << "PRAGMA legacy_alter_table = ON");
+  run(SqlText() << "PRAGMA journal_mode = WAL");
+  run(SqlText() << "PRAGMA synchronous = FULL");
 }
 
-void Database::run(landfall::SqlText const& sql) { prepare(sql).execute(); }
+void Database::run(SqlText const& sql) { prepare(sql).execute(); }
 
-Statement Database::prepare(landfall::SqlText const& sql) {
+Statement Database::prepare(SqlText const& sql) {
   sqlite3_stmt* statement = nullptr;
   check(database_.get(), sqlite3_prepare_v2(database_.get(), sql.text().data(), static_cast<int>(sql.text().size()),
                                             &statement, nullptr));
@@ -116,18 +131,18 @@ Statement Database::prepare(landfall::SqlText const& sql) {
   return Statement(database_.get(), statement);
 }
 
-Transaction::Transaction(Database& database) : database_(&database) { database.run(literal("BEGIN IMMEDIATE")); }
+Transaction::Transaction(Database& database) : database_(&database) { database.run(SqlText() << "BEGIN IMMEDIATE"); }
 
 Transaction::~Transaction() {
   if (database_ == nullptr) return;
   try {
-    database_->run(literal("ROLLBACK"));
+    database_->run(SqlText() << "ROLLBACK");
   } catch (landfall::Error const&) {  // an error that ended the transaction by itself
   }
 }
 
 void Transaction::commit() {
-  database_->run(literal("COMMIT"));
+  database_->run(SqlText() << "COMMIT");
   database_ = nullptr;
 }
 

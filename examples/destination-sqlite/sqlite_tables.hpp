@@ -19,8 +19,7 @@ landfall::ValueLimits value_limits();
 /// landfall's table operations on a SQLite file.
 ///
 /// Types:   each column type has a declared type of its own, by which it is known again ("DECIMAL_TEXT"). Numbers,
-/// moments
-///          and JSON are kept as text, so that nothing of them is lost; booleans are 0 and 1.
+///          moments and JSON are kept as text, so that nothing of them is lost; booleans are 0 and 1.
 /// Threads: any; one at a time gets through, since a file has one writer.
 /// Opened:  with the first call.
 class SqliteTables final : public landfall::TableOperations {
@@ -47,6 +46,9 @@ class SqliteTables final : public landfall::TableOperations {
  private:
   template <class Function>
   landfall::awaitable<std::invoke_result_t<Function&, Database&>> on_database(Function function);
+  /// The same in a transaction: all of it is done and on disk, or nothing.
+  template <class Function>
+  landfall::awaitable<void> change(Function function);
 
   std::string const path_;
   int const patience_ms_;

@@ -57,7 +57,7 @@ std::optional<Arguments> parse_arguments(int argc, char** argv) {
       "its configuration; ${SCRATCH} is a fresh folder for each case, ${CASE} a unique short name");
   add("reader", options::value(&arguments.reader)->required(),
       "a shell command that prints the rows of one stream as JSON lines; it is told by LANDFALL_CONFIG, "
-      "LANDFALL_STREAM and LANDFALL_NAMESPACE");
+      "LANDFALL_CATALOG, LANDFALL_STREAM and LANDFALL_NAMESPACE");
   add("features", options::value(&arguments.features), "a file with what the destination does not do");
   add("cases", options::value(&arguments.cases)->default_value(arguments.cases), "the folder of the cases");
   add("only", options::value(&arguments.only)->default_value("*"), "run the cases whose name matches");

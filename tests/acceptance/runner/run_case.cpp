@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <boost/json/parse.hpp>
 
 #include "child.hpp"
 #include "messages.hpp"
@@ -217,14 +218,41 @@ class Run {
   std::string text_;
 };
 
+bool has_stream(std::string const& catalog, RowsCheck const& check) {
+  boost::system::error_code error;
+  auto const parsed = json::parse(catalog, error);  // some cases have catalogs that are none
+  if (error || !parsed.is_object() || !parsed.as_object().contains("streams")) return false;
+  return std::ranges::any_of(parsed.at("streams").as_array(), [&](json::value const& configured) {
+    auto const& stream = configured.at("stream").as_object();
+    auto const* const name_space = stream.if_contains("namespace");
+    bool const has_none = name_space == nullptr || name_space->is_null();
+    if (has_none != !check.name_space) return false;
+    return stream.at("name").as_string() == check.stream && (has_none || name_space->as_string() == *check.name_space);
+  });
+}
+
+/// The folder of a sync.
+fs::path folder_of(std::size_t sync, Placeholders const& placeholders) {
+  return placeholders.scratch / fmt::format("sync-{}", sync + 1);
+}
+
+/// Up to `sync`, the last catalog that has the stream; else that of the sync.
+fs::path catalog_of(RowsCheck const& check, Case const& one, std::size_t sync, Placeholders const& placeholders) {
+  std::size_t last = sync;
+  while (last > 0 && !has_stream(one.syncs[last].catalog, check)) --last;
+  if (!has_stream(one.syncs[last].catalog, check)) last = sync;
+  return folder_of(last, placeholders) / "catalog.json";
+}
+
 /// The rows that a stream holds, as the reader prints them.
 /// Errors: std::runtime_error which says what went wrong; Hung.
-std::vector<json::value> read_rows(RowsCheck const& check, Judged const& judged, fs::path const& config,
-                                   std::string const& stderr_file) {
-  std::vector<std::string> variables{"LANDFALL_CONFIG=" + config.string(), "LANDFALL_STREAM=" + check.stream};
+std::vector<json::value> read_rows(RowsCheck const& check, Judged const& judged, fs::path const& folder,
+                                   fs::path const& catalog) {
+  std::vector<std::string> variables{"LANDFALL_CONFIG=" + (folder / "config.json").string(),
+                                     "LANDFALL_CATALOG=" + catalog.string(), "LANDFALL_STREAM=" + check.stream};
   if (check.name_space) variables.push_back("LANDFALL_NAMESPACE=" + *check.name_space);
   auto const deadline = std::chrono::steady_clock::now() + judged.timeout;
-  Child child(judged.reader, {}, stderr_file, variables);
+  Child child(judged.reader, {}, folder / "reader.stderr", variables);
   child.close_stdin();
   auto const code = child.await_end(deadline);
   if (code != 0) throw std::runtime_error(fmt::format("the reader ended with {}", exit_text(code)));
@@ -246,9 +274,9 @@ std::string indented(std::string const& text) {
 }
 
 std::string rows_problems(RowsCheck const& check, Judged const& judged, Features const& features,
-                          fs::path const& folder) {
+                          fs::path const& folder, fs::path const& catalog) {
   try {
-    auto const rows = read_rows(check, judged, folder / "config.json", folder / "reader.stderr");
+    auto const rows = read_rows(check, judged, folder, catalog);
     return compare_rows(check.expected, rows, features);
   } catch (std::exception const& error) {
     return fmt::format("the rows cannot be read: {}\n", error.what());
@@ -288,12 +316,12 @@ Verdict run_case(Case const& one, Judged const& judged, Placeholders const& plac
   features.missing_is_null = features.missing_is_null || one.missing_is_null;
   std::string text;
   for (std::size_t i = 0; i < one.syncs.size() && text.empty(); ++i) {
-    auto const folder = placeholders.scratch / fmt::format("sync-{}", i + 1);
+    auto const folder = folder_of(i, placeholders);
     Run run(one.syncs[i], judged, placeholders, folder);
     auto const problems = run.problems();
     if (!problems.empty()) text += fmt::format("  sync {}:\n{}", i + 1, indented(problems));
     for (auto const& check : one.syncs[i].rows) {
-      auto const rows = rows_problems(check, judged, features, folder);
+      auto const rows = rows_problems(check, judged, features, folder, catalog_of(check, one, i, placeholders));
       if (rows.empty()) continue;
       auto const place = check.name_space ? *check.name_space + "." + check.stream : check.stream;
       text += fmt::format("  rows of {} after sync {}:\n{}", place, i + 1, indented(rows));

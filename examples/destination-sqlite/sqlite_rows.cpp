@@ -1,0 +1,122 @@
+#include "sqlite_rows.hpp"
+
+#include <optional>
+
+#include <landfall/runtime/utc_text.hpp>
+
+#include "sqlite_catalog.hpp"
+
+namespace sqlite {
+
+using landfall::Cell;
+using landfall::Interval;
+using landfall::SqlText;
+
+namespace {
+
+// ---- rows ----
+
+void bind_cell(Statement& insert, int parameter, Cell const& cell) {
+  switch (cell.kind) {
+    case Cell::Kind::null:
+      return insert.bind_null(parameter);
+    case Cell::Kind::boolean:
+    case Cell::Kind::integer:
+      return insert.bind(parameter, cell.integer);
+    case Cell::Kind::text:
+    case Cell::Kind::number:
+    case Cell::Kind::moment:
+    case Cell::Kind::json:
+      return insert.bind(parameter, cell.text);
+  }
+}
+
+void insert_row(Statement& insert, landfall::TableRow const& row) {
+  landfall::UtcText const extracted_at(row.extracted_at_ms);
+  insert.bind(1, row.raw_id);
+  insert.bind(2, extracted_at.text());
+  insert.bind(3, row.meta);
+  row.generation ? insert.bind(4, *row.generation) : insert.bind_null(4);
+  int parameter = 5;
+  for (Cell const& cell : row.cells) bind_cell(insert, parameter++, cell);
+  if (!row.data.empty()) insert.bind(parameter++, row.data);
+  if (row.read_order) insert.bind(parameter, *row.read_order);
+  insert.execute();
+}
+
+Statement prepare_insert(Database& database, landfall::CopyIn const& rows) {
+  SqlText sql;
+  sql << "INSERT INTO " << rows.table << " (";
+  sql.list(names_of(*rows.schema)) << ") VALUES (?";
+  for (std::size_t i = 1; i < rows.schema->columns.size(); ++i) sql << ", ?";
+  sql << ")";
+  return database.prepare(sql);
+}
+
+// ---- marks ----
+
+landfall::Identifier const& marks_table() {
+  static landfall::Identifier const name("_landfall_batches");
+  return name;
+}
+
+void insert_mark(Statement& insert, landfall::BatchMark const& mark, Interval numbers) {
+  insert.bind(1, mark.stream);
+  insert.bind(2, mark.run);
+  insert.bind(3, static_cast<std::int64_t>(mark.batch));
+  insert.bind(4, static_cast<std::int64_t>(numbers.begin));
+  insert.bind(5, static_cast<std::int64_t>(numbers.end));
+  insert.execute();
+}
+
+/// One for each run of neighbours: a batch may lack some of its records.
+void insert_marks(Database& database, landfall::CopyIn const& rows) {
+  Statement insert = database.prepare(SqlText() << "INSERT INTO " << marks_table() << " VALUES (?, ?, ?, ?, ?)");
+  std::optional<Interval> run;
+  for (landfall::Record const& record : rows.records) {
+    if (run && run->end == record.number()) {
+      ++run->end;
+      continue;
+    }
+    if (run) insert_mark(insert, rows.mark, *run);
+    run = Interval{record.number(), record.number() + 1};
+  }
+  if (run) insert_mark(insert, rows.mark, *run);
+}
+
+}  // namespace
+
+void create_marks_table(Database& database) {
+  database.run(SqlText() << "CREATE TABLE IF NOT EXISTS " << marks_table()
+                         << " (stream TEXT NOT NULL, run TEXT NOT NULL, batch BIGINT NOT NULL, "
+                            "first_number BIGINT NOT NULL, end_number BIGINT NOT NULL, "
+                            "PRIMARY KEY (stream, run, batch, first_number)) WITHOUT ROWID");
+}
+
+void insert_rows(Database& database, landfall::CopyIn const& rows) {
+  Statement insert = prepare_insert(database, rows);
+  for (landfall::Record const& record : rows.records) insert_row(insert, rows.rows->read(record));
+  insert_marks(database, rows);
+}
+
+landfall::IntervalSet marked_numbers(Database& database, landfall::BatchMark const& mark) {
+  Statement found = database.prepare(SqlText() << "SELECT first_number, end_number FROM " << marks_table()
+                                               << " WHERE stream = ? AND run = ? AND batch = ?");
+  found.bind(1, mark.stream);
+  found.bind(2, mark.run);
+  found.bind(3, static_cast<std::int64_t>(mark.batch));
+  landfall::IntervalSet numbers;
+  while (found.step()) {
+    numbers.add(Interval{static_cast<std::uint64_t>(found.integer(0)), static_cast<std::uint64_t>(found.integer(1))});
+  }
+  return numbers;
+}
+
+void forget_runs(Database& database, std::string const& stream) {
+  Statement forget =
+      database.prepare(SqlText() << "DELETE FROM " << marks_table() << " WHERE stream = ? AND run <> ''");
+  forget.bind(1, stream);
+  forget.execute();
+}
+
+}  // namespace sqlite

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <landfall/runtime/interval_set.hpp>
+#include <landfall/table/table_operations.hpp>
+
+#include "database.hpp"
+
+namespace sqlite {
+
+/// Where it is written down which batches are loaded.
+void create_marks_table(Database& database);
+
+/// Inserts the rows and their mark.
+void insert_rows(Database& database, landfall::CopyIn const& rows);
+
+/// The numbers of the records that came with this batch.
+landfall::IntervalSet marked_numbers(Database& database, landfall::BatchMark const& mark);
+
+/// Forgets the batches of a stream that have a run.
+void forget_runs(Database& database, std::string const& stream);
+
+}  // namespace sqlite

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <landfall/table/table_operations.hpp>
+
+#include "database.hpp"
+
+namespace sqlite {
+
+/// For each key in `from` the newest row of both tables stays in `to`. See TableOperations::upsert().
+///
+/// Cost: that of `from`: its keys are looked up in `to` by the index that create_table() has made.
+void upsert_rows(Database& database, landfall::TableName const& from, landfall::TableName const& to,
+                 landfall::TableSchema const& schema, landfall::UpsertRule const& rule);
+
+}  // namespace sqlite
