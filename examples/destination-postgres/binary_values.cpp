@@ -157,18 +157,12 @@ void append_number(std::string& bytes, std::string_view decimal) {
 }
 
 void append_milliseconds(std::string& bytes, std::int64_t since_1970) {
-  constexpr auto first = std::chrono::sys_days(std::chrono::year(-4712) / 1 / 1) - epoch;
-  constexpr std::int64_t days_until_end = 107'057'000;  // in the year 294,111
+  constexpr std::int64_t first = -210'866'803'200'000;  // the server's MIN_TIMESTAMP and END_TIMESTAMP
+  constexpr std::int64_t end = 9'224'318'016'000'000;
   constexpr std::int64_t between = std::chrono::milliseconds(epoch.time_since_epoch()).count();
-  constexpr std::int64_t milliseconds_of_day = 86'400'000;
-  auto moment = std::numeric_limits<std::int64_t>::max();
-  std::int64_t const day = since_1970 / milliseconds_of_day;
-  if (day < first.count()) {
-    moment = std::numeric_limits<std::int64_t>::min();
-  } else if (day < days_until_end) {
-    moment = (since_1970 - between) * 1000;
-  }
-  append_integer(bytes, moment);
+  if (since_1970 < first) return append_integer(bytes, std::numeric_limits<std::int64_t>::min());
+  if (since_1970 >= end) return append_integer(bytes, std::numeric_limits<std::int64_t>::max());
+  append_integer(bytes, (since_1970 - between) * 1000);
 }
 
 void append_moment(std::string& bytes, ColumnType type, std::string_view moment) {
