@@ -1,7 +1,5 @@
 #include "batch_marks.hpp"
 
-#include <optional>
-
 #include <fmt/format.h>
 
 #include "advisory_lock.hpp"
@@ -39,18 +37,11 @@ void lock_batch(Connection& connection, landfall::BatchMark const& mark) {
   lock_until_commit(connection, fmt::format("{} {} {}", mark.run, mark.batch, mark.stream));
 }
 
-// A batch that lacks some of its records has a mark for each run of neighbours.
 void add_marks(Connection& connection, TableName const& marks, landfall::CopyIn const& rows) {
-  std::optional<Interval> run;
-  for (landfall::Record const& record : rows.records) {
-    if (run && run->end == record.number()) {
-      ++run->end;
-      continue;
-    }
-    if (run) add_mark(connection, marks, rows.mark, *run);
-    run = Interval{record.number(), record.number() + 1};
+  landfall::IntervalSet const numbers = landfall::numbers_in(rows.records);
+  for (auto const& [begin, end] : numbers.intervals()) {
+    add_mark(connection, marks, rows.mark, Interval{begin, end});
   }
-  if (run) add_mark(connection, marks, rows.mark, *run);
 }
 
 landfall::IntervalSet numbers_of(Connection& connection, TableName const& marks, landfall::BatchMark const& mark) {

@@ -69,19 +69,12 @@ void insert_mark(Statement& insert, landfall::BatchMark const& mark, Interval nu
   insert.execute();
 }
 
-/// One for each run of neighbours: a batch may lack some of its records.
 void insert_marks(Database& database, landfall::CopyIn const& rows) {
   Statement insert = database.prepare(SqlText() << "INSERT INTO " << marks_table() << " VALUES (?, ?, ?, ?, ?)");
-  std::optional<Interval> run;
-  for (landfall::Record const& record : rows.records) {
-    if (run && run->end == record.number()) {
-      ++run->end;
-      continue;
-    }
-    if (run) insert_mark(insert, rows.mark, *run);
-    run = Interval{record.number(), record.number() + 1};
+  landfall::IntervalSet const numbers = landfall::numbers_in(rows.records);
+  for (auto const& [begin, end] : numbers.intervals()) {
+    insert_mark(insert, rows.mark, Interval{begin, end});
   }
-  if (run) insert_mark(insert, rows.mark, *run);
 }
 
 }  // namespace

@@ -42,6 +42,12 @@ bool IntervalSet::contains_all(Interval interval) const {
   return before != intervals_.end() && before->second >= interval.end;
 }
 
+bool IntervalSet::contains_all(IntervalSet const& others) const {
+  return std::ranges::all_of(others.intervals_, [this](auto const& interval) {
+    return contains_all(Interval{interval.first, interval.second});
+  });
+}
+
 bool IntervalSet::intersects(Interval interval) const {
   LANDFALL_ASSERT(interval.begin <= interval.end);
   if (interval.begin == interval.end) return false;

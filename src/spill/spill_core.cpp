@@ -124,7 +124,7 @@ void SpillStore::Core::blocking_resume() {
   } else {
     auto const time_of_day = clock_.wall_now().time_since_epoch();
     auto const microseconds = std::chrono::duration_cast<std::chrono::microseconds>(time_of_day).count();
-    next_batch_id_ = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(microseconds));
+    next_batch_id_ = std::max(BatchId::first_over_processes, static_cast<std::uint64_t>(microseconds));
   }
   auto const content = folder_->blocking_content();
   for (auto const& name : content.unnamed)

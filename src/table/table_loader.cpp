@@ -8,14 +8,6 @@
 
 namespace landfall {
 
-namespace {
-
-/// With spill.resume batches are numbered on over all processes, by the time of day in microseconds; without, each
-/// process begins at 1.
-bool is_unique_over_processes(BatchId batch) noexcept { return batch.value >= std::uint64_t{1} << 40; }
-
-}  // namespace
-
 TableLoader::TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
                          StreamTables const& tables, std::string run, std::int64_t first_in_order)
     : operations_(operations),
@@ -113,7 +105,7 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   if (records.empty()) co_return Batch::complete();
   {
     std::lock_guard const lock(mutex_);
-    asked_for_[records.id().value] = Interval{records.first_number(), records.end_number()};
+    asked_for_[records.id()] = numbers_in(records);
   }
   CopyIn rows;
   rows.table = target();
@@ -127,7 +119,7 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   give_back(used);
   {
     std::lock_guard const lock(mutex_);
-    asked_for_.erase(id.value);
+    asked_for_.erase(id);
   }
   co_return Batch::complete();
 }
@@ -135,7 +127,7 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
 // One that was begun here before, or that an earlier process may have begun.
 bool TableLoader::may_be_loaded(BatchId batch) {
   std::lock_guard const lock(mutex_);
-  return is_unique_over_processes(batch) || asked_for_.contains(batch.value);
+  return batch.is_unique_over_processes() || asked_for_.contains(batch);
 }
 
 awaitable<RecordBatch> TableLoader::not_loaded_of(RecordBatch records, BatchMark mark) {
@@ -150,10 +142,10 @@ awaitable<RecordBatch> TableLoader::not_loaded_of(RecordBatch records, BatchMark
 
 // An earlier process's batch is looked up when it comes: only then its records are known.
 awaitable<ProbeResult> TableLoader::probe(BatchId batch) {
-  Interval asked_for;
+  IntervalSet asked_for;
   {
     std::lock_guard const lock(mutex_);
-    auto const found = asked_for_.find(batch.value);
+    auto const found = asked_for_.find(batch);
     if (found == asked_for_.end()) co_return ProbeResult::not_applied;
     asked_for = found->second;
   }
@@ -162,7 +154,7 @@ awaitable<ProbeResult> TableLoader::probe(BatchId batch) {
 }
 
 BatchMark TableLoader::mark_of(BatchId batch) const {
-  return BatchMark(to_string(tables_.final_table), is_unique_over_processes(batch) ? std::string() : run_, batch.value);
+  return BatchMark(to_string(tables_.final_table), batch.is_unique_over_processes() ? std::string() : run_, batch.value);
 }
 
 std::shared_ptr<TableRows> TableLoader::take_rows() {

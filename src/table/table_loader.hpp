@@ -56,7 +56,7 @@ class TableLoader final : public StreamLoader {
   LoadPlan plan_;
 
   std::mutex mutex_;
-  std::map<std::uint64_t, Interval> asked_for_;  // batches of this process that were begun, with their records
+  std::map<BatchId, IntervalSet> asked_for_;  // batches of this process that were begun, with their records
   std::vector<std::shared_ptr<TableRows>> idle_rows_;
 };
 

@@ -69,6 +69,14 @@ TEST(IntervalSet, ContainsOnlyWhatHasNoGap) {
   EXPECT_FALSE(set.contains_all({6, 8}));
 }
 
+TEST(IntervalSet, ContainsAnotherSetWithAllItsIntervals) {
+  auto const set = set_of({{2, 6}, {8, 9}});
+  EXPECT_TRUE(set.contains_all(set_of({})));
+  EXPECT_TRUE(set.contains_all(set_of({{3, 4}, {8, 9}})));
+  EXPECT_FALSE(set.contains_all(set_of({{3, 4}, {7, 9}})));
+  EXPECT_FALSE(set.contains_all(set_of({{1, 3}, {8, 9}})));
+}
+
 TEST(IntervalSet, IntersectsWhatSharesANumber) {
   auto const set = set_of({{2, 6}, {8, 9}});
   EXPECT_TRUE(set.intersects({0, 3}));

@@ -243,6 +243,23 @@ TEST_F(TableDestinationTest, ABatchOfWhichNobodyKnowsIsLookedUp) {
   }
 }
 
+TEST_F(TableDestinationTest, HalvesOfABatchAreLookedUpEachForItself) {
+  begin();
+  BatchId const first = BatchId(1).first_half();
+  BatchId const second = BatchId(1).second_half();
+  store.fault = [](std::string const& call, bool applied) {
+    if (call.starts_with("copy") && !applied) throw unknown_outcome_error("the connection was lost");
+  };
+  EXPECT_THROW(simulation.run_coroutine(loader->process_records(batch_of({{R"({"id":1})"}}, of, first, 0))), Error);
+  store.fault = [](std::string const& call, bool applied) {
+    if (call.starts_with("copy") && applied) throw unknown_outcome_error("the connection was lost");
+  };
+  EXPECT_THROW(simulation.run_coroutine(loader->process_records(batch_of({{R"({"id":2})"}}, of, second, 1))), Error);
+  store.fault = nullptr;
+  EXPECT_EQ(simulation.run_coroutine(loader->probe(first)), ProbeResult::not_applied);
+  EXPECT_EQ(simulation.run_coroutine(loader->probe(second)), ProbeResult::applied);
+}
+
 TEST_F(TableDestinationTest, ABatchOfAnEarlierProcessIsLoadedAsFarAsItWasNot) {
   BatchId const resumed(1'700'000'000'000'000);
   begin();

@@ -19,7 +19,8 @@ namespace landfall {
 /// The place of a record in its stream: 0 for the first one read, in the order read.
 using RecordNumber = std::uint64_t;
 
-/// Identifies a batch within a sync: the same over retries.
+/// Identifies a batch within a sync: the same over retries. With spill.resume, over all processes: then ids are times of
+/// day in microseconds; without, each process counts from 1.
 struct BatchId {
   constexpr BatchId() = default;
   constexpr explicit BatchId(std::uint64_t batch_number, std::uint64_t batch_part = 0)
@@ -28,6 +29,9 @@ struct BatchId {
   /// The ids of its halves, for a batch that is offered in parts: the same ones each time.
   constexpr BatchId first_half() const noexcept { return BatchId(value, 2 * part + 1); }
   constexpr BatchId second_half() const noexcept { return BatchId(value, 2 * part + 2); }
+
+  static constexpr std::uint64_t first_over_processes = std::uint64_t{1} << 40;  // twelve days after the epoch
+  constexpr bool is_unique_over_processes() const noexcept { return value >= first_over_processes; }
 
   std::uint64_t value = 0;
   std::uint64_t part = 0;  ///< 0: the whole batch

@@ -25,6 +25,7 @@ class IntervalSet {
   void add(Interval interval);
 
   bool contains_all(Interval interval) const;  ///< an empty interval is contained in every set
+  bool contains_all(IntervalSet const& others) const;
   bool intersects(Interval interval) const;
 
   /// How many numbers are in the set.

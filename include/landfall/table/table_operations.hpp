@@ -40,6 +40,9 @@ struct BatchMark {
   friend bool operator==(BatchMark const&, BatchMark const&) = default;
 };
 
+/// What a mark says of a batch, which may lack some of its records: one row for each interval.
+IntervalSet numbers_in(RecordBatch const& records);
+
 /// Rows to be appended to a table.
 struct CopyIn {
   CopyIn() = default;
