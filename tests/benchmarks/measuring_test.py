@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 
 import measure  # noqa: E402
 import report  # noqa: E402
+import rows  # noqa: E402
 import run  # noqa: E402
 
 STATE = '{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"%s"}}}}\n'
@@ -96,7 +97,7 @@ class LongestWait(unittest.TestCase):
 GENERATE = """#!/bin/sh
 printf '%s' '{"streams":[]}' > "$4"
 printf 'record\\n%s' '""" + STATE % "a" + """' > "$2"
-echo '{"records": 1, "states": 1, "bytes": 100}'
+echo '{"records": 1, "states": 1, "keys": 1, "bytes": 100}'
 """
 LIMITS = """#!/bin/sh
 mkdir -p "$3"
@@ -166,8 +167,8 @@ class Table(Folder):
         self.assertIn("no such row: data-fiel", done.stderr)
 
     def test_a_folder_without_room_skips_the_row(self):
-        with self.assertRaisesRegex(run.Unsupported, "needs 1000000000.0 GB"):
-            run.require_room(self.path(), 10**18)
+        with self.assertRaisesRegex(rows.Unsupported, "needs 1000000000.0 GB"):
+            rows.require_room(self.path(), 10**18)
 
 
 def line(name, ours, limit, target=1.25, compared=True):
@@ -195,10 +196,10 @@ class Report(unittest.TestCase):
 
     def test_only_strict_makes_a_miss_a_failure(self):
         missed, met = line("a", [2], [1]), line("b", [1], [1])
-        rows = [([missed], True, False, 0), ([missed, met], True, True, 1), ([met], True, True, 0),
-                ([met], False, False, 1)]
-        for lines, all_ran, strict, expected in rows:
-            self.assertEqual(run.exit_code(lines, all_ran, strict), expected)
+        cases = [([missed], True, False, 0), ([missed, met], True, True, 1), ([met], True, True, 0),
+                 ([met], False, False, 1)]
+        for lines, all_ran, strict, expected in cases:
+            self.assertEqual(rows.exit_code(lines, all_ran, strict), expected)
 
     def test_columns_are_aligned(self):
         text = report.table([line("a", [1], [1]), line("a-long-name", [10, 11, 12], [3, 3, 3])])
@@ -224,12 +225,11 @@ class Report(unittest.TestCase):
 
 class Rows(unittest.TestCase):
     def test_names_are_unique_and_inputs_exist(self):
-        names = [row.name for row in run.ROWS]
-        self.assertEqual(len(names), len(set(names)))
-        for row in run.ROWS:
-            for side in (row.ours, row.other):
-                if side is not None:
-                    self.assertIn(side.input, run.INPUTS)
+        for script in (run,):
+            names = [row.name for row in script.ROWS]
+            self.assertEqual(len(names), len(set(names)))
+            for side in (side for row in script.ROWS for side in row.sides):
+                self.assertIn(side.input, script.INPUTS)
 
     def test_both_sides_of_a_row_are_fed_in_the_same_way(self):
         for row in run.ROWS:

@@ -45,6 +45,58 @@ class Generate(unittest.TestCase):
         self.assertEqual(sum(seen.values()), 2000)
         self.assertEqual(len(seen), 4)
 
+    def test_updates_have_the_id_of_an_earlier_record_and_a_later_time(self):
+        seen = collections.defaultdict(dict)
+        updates = 0
+        for line in records_of(generate(updates=50)):
+            record = json.loads(line)["record"]
+            times = seen[record["stream"]]
+            key, time = record["data"]["id"], record["data"]["updated_at"]
+            updates += key in times
+            self.assertLessEqual(key, len(times) + 1)
+            self.assertGreater(time, times.get(key, ""))
+            times[key] = time
+        self.assertTrue(900 < updates < 1100, updates)
+
+    def test_what_comes_after_known_records_goes_on_where_they_ended(self):
+        data = [json.loads(line)["record"]["data"] for line in records_of(generate(streams=1))]
+        later = [json.loads(line)["record"]["data"]
+                 for line in records_of(generate(streams=1, known=2000, records=1000, updates=50))]
+        ids = [record["id"] for record in later]
+        self.assertTrue(400 < sum(key <= 2000 for key in ids) < 600)
+        self.assertEqual(sorted({key for key in ids if key > 2000}), list(range(2001, max(ids) + 1)))
+        self.assertGreater(min(record["updated_at"] for record in later), data[-1]["updated_at"])
+
+    def test_keys_are_counted_with_those_known_before(self):
+        for options in ({}, {"updates": 50}, {"updates": 50, "known": 1000, "streams": 1}):
+            with self.subTest(options), tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "input")
+                said = json.loads("".join(generate(output=path, **options)))
+                with open(path, encoding="utf-8") as file:
+                    keys = {(record["stream"], record["data"]["id"])
+                            for record in (json.loads(line)["record"] for line in records_of(file))}
+                new = sum(key > options.get("known", 0) for _, key in keys)
+                self.assertEqual(said["keys"], options.get("known", 0) + new)
+                self.assertEqual(said["records"], 2000)
+
+    def test_rows_are_those_of_the_records(self):
+        with tempfile.TemporaryDirectory() as folder:
+            lines = generate(rows=folder)
+            self.assertEqual(lines, generate())
+            rows = collections.defaultdict(list)
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    for row in file.read().splitlines():
+                        raw_id, time, meta, generation, data = row.split("\t")
+                        self.assertRegex(raw_id, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+                        self.assertRegex(time, r"^2024-03-09T16:00:00\.\d{3}Z$")
+                        self.assertEqual((json.loads(meta), generation), ({"sync_id": 1, "changes": []}, "1"))
+                        rows[name].append(data.replace("\\\\", "\\"))
+        for line in records_of(lines):
+            data = line[line.index('"data":') + 7:line.rindex(',"emitted_at"')]
+            self.assertEqual(rows[json.loads(line)["record"]["stream"] + ".copy"].pop(0), data)
+        self.assertFalse(any(rows.values()))
+
     def test_states_count_the_records_of_their_stream_since_the_last_one(self):
         for options in ({"state_every": 100}, {"state_every": 10, "states": "one"}, {"state_every": 0}):
             with self.subTest(options):
@@ -105,7 +157,7 @@ class Generate(unittest.TestCase):
             self.assertEqual(stream["destination_sync_mode"], "overwrite")
 
     def test_wrong_options_are_refused(self):
-        for option in ("--streams=0", "--run=0", "--states=some", "--recrods=1"):
+        for option in ("--streams=0", "--run=0", "--states=some", "--updates=101", "--recrods=1"):
             done = subprocess.run([os.path.join(PROGRAMS, "landfall-generate"), option], capture_output=True, text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn("landfall-generate: ", done.stderr)
