@@ -1,16 +1,25 @@
 #!/usr/bin/env python3
-"""Tests of landfall-generate and landfall-limits.
+"""Tests of landfall-generate, landfall-limits and landfall-table-limits.
 
     python3 tests/benchmarks/programs_test.py build/bin
+
+LANDFALL_TEST_POSTGRES: a folder in which tests/postgres/server.sh has started a server; without it, that is not tested.
 """
 
 import collections
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+import stores  # noqa: E402
 
 PROGRAMS = "build/bin"
 RECORD = '{"type":"RECORD"'
@@ -215,6 +224,95 @@ class Limits(unittest.TestCase):
         done = subprocess.run([os.path.join(PROGRAMS, "landfall-limits"), "ondemand"], input=b"no JSON\n",
                               capture_output=True)
         self.assertEqual(done.returncode, 1)
+
+
+class TableLimits(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.catalog = os.path.join(cls.folder.name, "catalog.json")
+        cls.program = os.path.join(PROGRAMS, "landfall-table-limits")
+        if not os.path.exists(cls.program):
+            raise unittest.SkipTest("there is no landfall-table-limits")
+
+    def run_limits(self, mode, lines, *options):
+        text = "".join(line + "\n" for line in lines)
+        done = subprocess.run([self.program, mode, "--catalog", self.catalog, *options], input=text.encode(),
+                              capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def data_of(self, lines):
+        records = [json.loads(line)["record"] for line in records_of(lines)]
+        return {stream: [record["data"] for record in records if record["stream"] == stream]
+                for stream in {record["stream"] for record in records}}
+
+    def postgres(self):
+        folder = os.environ.get("LANDFALL_TEST_POSTGRES")
+        if not folder:
+            self.skipTest("there is no PostgreSQL server")
+        store = stores.Postgres(folder, is_ours=False, database="landfall_limits_test")
+        store.require()
+        store.begin()
+        self.addCleanup(store.end)
+        return store
+
+    def rows_of(self, store, columns, stream, key="id"):
+        text = store.ask(f'SELECT coalesce(json_agg(json_build_array({columns}) ORDER BY {key}), \'[]\') FROM "{stream}"')
+        return json.loads(text)
+
+    def test_sqlite_gets_every_record_as_it_came(self):
+        lines = generate(catalog=self.catalog)
+        for journal in ("wal", "delete"):
+            path = os.path.join(self.folder.name, journal)
+            self.run_limits("sqlite-raw", lines, "--out", path, "--journal", journal)
+            connection = sqlite3.connect(path)
+            self.addCleanup(connection.close)
+            for stream, data in self.data_of(lines).items():
+                rows = connection.execute(f'SELECT _airbyte_data FROM "{stream}" ORDER BY rowid').fetchall()
+                self.assertEqual([json.loads(row) for row, in rows], data)
+
+    def test_postgres_gets_every_record_as_it_came(self):
+        lines = generate(catalog=self.catalog)
+        for connections in ("1", "2"):
+            store = self.postgres()
+            self.run_limits("postgres-raw", lines, *store.limit_options(), "--connections", connections)
+            for stream, data in self.data_of(lines).items():
+                rows = self.rows_of(store, "_airbyte_data", stream, "(_airbyte_data ->> 'id')::int")
+                self.assertEqual([row for row, in rows], data)
+
+    def test_postgres_gets_a_column_for_each_member(self):
+        lines = generate(catalog=self.catalog)
+        store = self.postgres()
+        self.run_limits("postgres-columns", lines, *store.limit_options())
+        columns = {"customers_0": "name email is_active nickname address notes", "orders_1": "customer_id coupon lines",
+                   "events_2": "sequence ok error properties notes", "customers_3": "address"}
+        for stream, data in self.data_of(lines).items():
+            names = ["id", "uuid", *columns[stream].split()]
+            wanted = [[record[name] for name in names] for record in data]
+            self.assertEqual(self.rows_of(store, ", ".join(names), stream), wanted)
+        self.assertEqual(store.ask("SELECT pg_typeof(updated_at), pg_typeof(born_on), pg_typeof(balance), "
+                                   "pg_typeof(id) FROM customers_0 LIMIT 1"),
+                         "timestamp with time zone|date|numeric|bigint")
+
+    def test_postgres_keeps_the_latest_record_of_each_id(self):
+        lines = generate(catalog=self.catalog, updates=50, sync_mode="append_dedup")
+        store = self.postgres()
+        for _ in range(2):  # the second time there are rows already
+            self.run_limits("postgres-dedup", lines, *store.limit_options())
+            for stream, data in self.data_of(lines).items():
+                latest = {record["id"]: record["uuid"] for record in data}
+                self.assertEqual(dict(self.rows_of(store, "id, uuid", stream)), latest)
+                self.assertEqual(store.count([stream]), len(latest))
+
+    def test_an_error_of_the_server_is_reported(self):
+        store = self.postgres()
+        store.ask("CREATE TABLE customers_0 (another int)")
+        text = "".join(line + "\n" for line in generate(catalog=self.catalog))
+        done = subprocess.run([self.program, "postgres-raw", *store.limit_options()], input=text.encode(),
+                              capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"extra data after last expected column", done.stderr)
 
 
 if __name__ == "__main__":
