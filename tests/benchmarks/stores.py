@@ -1,6 +1,7 @@
 """The stores that tables are loaded into: how they are emptied, filled before a run, and counted after it."""
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import sqlite3
@@ -93,23 +94,41 @@ class Postgres:
 
     def worked_seconds(self):
         """What its processes have worked so far, those that have ended included."""
+        server, children = self.processes()
+        return server.own + server.ended_children + sum(child.own for child in children)
+
+    def processes(self):
+        """The server's, and those of its connections and helpers."""
         with open(os.path.join(self.folder, "place")) as place:
             with open(os.path.join(place.read().strip(), "data", "postmaster.pid")) as pid:
                 server = int(pid.readline())
-        processes = {int(name): _stat_of(name) for name in os.listdir("/proc") if name.isdigit()}
-        own = sum(processes[server][1:])  # and of children it has waited for
-        return own + sum(process[1] for process in processes.values() if process and process[0] == server)
+        while True:
+            before = _work_of(server)
+            found = [_work_of(int(name)) for name in os.listdir("/proc") if name.isdigit()]
+            after = _work_of(server)
+            if before is None or after is None:
+                raise measure.Failed("the server is no more")
+            if before.ended_children == after.ended_children:  # else one may be counted twice, or not at all
+                return before, [work for work in found if work and work.parent == server]
 
 
-def _stat_of(process):
-    """The parent; seconds of its own, seconds of its children. None: it has ended."""
+@dataclasses.dataclass
+class Work:
+    """Of a process, in seconds."""
+    parent: int
+    own: float
+    ended_children: float
+
+
+def _work_of(process):
+    """None: it has ended."""
     try:
         with open(f"/proc/{process}/stat") as file:
             fields = file.read().rpartition(") ")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
     user, system, children_user, children_system = (int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:15])
-    return int(fields[1]), user + system, children_user + children_system
+    return Work(int(fields[1]), user + system, children_user + children_system)
 
 
 class Sqlite:
