@@ -39,7 +39,10 @@ if [ "$sanitizer" = thread ] && setarch "$(uname -m)" -R true 2>/dev/null; then
   fixed_addresses="setarch $(uname -m) -R"
 fi
 
-# ctest stops the server of the tests itself, but not when it is interrupted.
-trap 'sh tests/postgres/server.sh remove "$folder/postgres"' EXIT
+# ctest stops the servers of the tests itself, but not when it is interrupted.
+remove_servers() {
+  for server in "$folder"/postgres*; do sh tests/postgres/server.sh remove "$server"; done
+}
+trap remove_servers EXIT
 for number in 1 2 15; do trap "exit $((128 + number))" "$number"; done
 $fixed_addresses ctest --test-dir "$folder" --output-on-failure -j "$jobs" --no-tests=error

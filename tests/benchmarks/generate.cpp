@@ -3,6 +3,8 @@
 //
 //   landfall-generate --records 1000000 --catalog catalog.json --output input.jsonl
 //
+// --updates 50: half of the records have the id of an earlier one of their stream. --known 10000: those, and the new
+// ones, go on where an input with so many records of each stream has ended.
 // With --output it prints what was written, as a line of JSON.
 
 #include <cstddef>
@@ -10,9 +12,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +25,7 @@
 #include <fmt/ostream.h>
 #include <boost/program_options.hpp>
 
+#include "copy_text.hpp"
 #include "sample_records.hpp"
 
 namespace landfall::benchmarks {
@@ -36,9 +42,12 @@ struct Options {
   std::string states = "all";
   std::uint64_t record_bytes = 0;
   std::uint64_t seed = 1;
+  std::uint64_t updates_percent = 0;
+  std::uint64_t known = 0;
   std::string name_space;
   std::string sync_mode = "append";
   std::string catalog_path;
+  std::string rows_folder;
   std::string output_path = "-";
 };
 
@@ -87,29 +96,73 @@ class Output {
   std::uint64_t bytes_ = 0;
 };
 
+/// What a table for raw records holds of them in the end, as COPY reads it.
+class Rows {
+ public:
+  /// Into STREAM.copy in `folder`; nothing at all where that is empty.
+  Rows(std::string const& folder, std::uint64_t streams) {
+    if (folder.empty()) return;
+    std::filesystem::create_directories(folder);
+    for (std::uint64_t i = 0; i < streams; ++i) {
+      outputs_.push_back(std::make_unique<Output>(fmt::format("{}/{}.copy", folder, stream_name(i))));
+    }
+  }
+
+  void write(std::uint64_t stream, std::string_view data, std::int64_t emitted_at_ms) {
+    if (outputs_.empty()) return;
+    std::string& row = outputs_[stream]->line();
+    append_uuid(row, random_);
+    row += '\t';
+    append_timestamp(row, emitted_at_ms);
+    row += "\t{\"sync_id\":1,\"changes\":[]}\t1\t";
+    append_copy_text(row, data);
+    outputs_[stream]->end_line();
+  }
+
+  void finish() {
+    for (auto const& output : outputs_) output->finish();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Output>> outputs_;
+  Random random_{42};
+};
+
 /// The messages of one sync, in the order a source would send them.
 class Source {
  public:
-  Source(Options const& options, Output& output) : options_(options), output_(output), random_(~options.seed) {
-    for (std::uint64_t i = 0; i < options.streams; ++i) streams_.emplace_back(stream_name(i), options.name_space);
+  Source(Options const& options, Output& output, Rows& rows)
+      : options_(options), output_(output), rows_(rows), random_(~options.seed) {
+    for (std::uint64_t i = 0; i < options.streams; ++i) {
+      streams_.emplace_back(stream_name(i), options.name_space);
+      streams_.back().keys = options.known;
+    }
   }
 
   void write() {
     output_.line() += R"({"type":"LOG","log":{"level":"INFO","message":"the source begins to read"}})";
     output_.end_line();
     write_statuses("STARTED");
-    for (std::uint64_t number = 0; number < options_.records; ++number) {
+    std::uint64_t const first = options_.known * options_.streams;
+    for (std::uint64_t i = 0; i < options_.records; ++i) {
       std::uint64_t const stream = next_stream();
-      write_record(stream, number);
-      if (options_.state_every != 0 && (number + 1) % options_.state_every == 0) {
-        options_.states == "one" ? write_state(stream, number) : write_states(number);
+      write_record(stream, first + i);
+      if (options_.state_every != 0 && (i + 1) % options_.state_every == 0) {
+        options_.states == "one" ? write_state(stream, first + i) : write_states(first + i);
       }
     }
-    write_states(options_.records);
+    write_states(first + options_.records);
     write_statuses("COMPLETE");
   }
 
   std::uint64_t states() const noexcept { return states_; }
+
+  /// How many different ids there are in all streams, those known before included.
+  std::uint64_t keys() const noexcept {
+    std::uint64_t sum = 0;
+    for (Stream const& stream : streams_) sum += stream.keys;
+    return sum;
+  }
 
  private:
   struct Stream {
@@ -123,7 +176,7 @@ class Source {
 
     std::string record_head;
     std::string descriptor;
-    std::uint64_t records = 0;
+    std::uint64_t keys = 0;  // ids from 1
     std::uint64_t records_since_state = 0;
   };
 
@@ -143,14 +196,23 @@ class Source {
     key.seed = options_.seed;
     key.stream = stream_index;
     key.number = number;
-    key.id = ++stream.records;
+    key.id = next_id(stream);
+    std::int64_t const emitted_at_ms = started_at_ms + static_cast<std::int64_t>(number / 20);
     std::string& line = output_.line();
     line += stream.record_head;
+    std::size_t const data = line.size();
     append_data(line, key, data_bytes(stream));
+    rows_.write(stream_index, std::string_view(line).substr(data), emitted_at_ms);
     line += R"(,"emitted_at":)";
-    line += fmt::format_int(started_at_ms + static_cast<std::int64_t>(number / 20)).c_str();
+    line += fmt::format_int(emitted_at_ms).c_str();
     line += "}}";
     output_.end_line();
+  }
+
+  std::uint64_t next_id(Stream& stream) {
+    bool const is_update =
+        options_.updates_percent != 0 && stream.keys != 0 && random_.below(100) < options_.updates_percent;
+    return is_update ? 1 + random_.below(stream.keys) : ++stream.keys;
   }
 
   // What --record-bytes leaves for the object itself.
@@ -191,6 +253,7 @@ class Source {
 
   Options const& options_;
   Output& output_;
+  Rows& rows_;
   Random random_;
   std::vector<Stream> streams_;
   std::uint64_t current_ = 0;
@@ -233,9 +296,12 @@ bool parse_options(int argc, char** argv, Options& options) {
       "'all': of each stream with records since its last one; 'one': of the last record");
   add("record-bytes", number(options.record_bytes), "about so long is a RECORD line; 0: as it comes, about 528");
   add("seed", number(options.seed), "another one makes other records");
+  add("updates", number(options.updates_percent), "of 100 records have the id of an earlier one");
+  add("known", number(options.known), "records of each stream were there before");
   add("namespace", text(options.name_space), "of all streams");
-  add("sync-mode", text(options.sync_mode), "append or overwrite");
+  add("sync-mode", text(options.sync_mode), "append, overwrite or append_dedup");
   add("catalog", text(options.catalog_path), "the configured catalog is written to this file");
+  add("rows", text(options.rows_folder), "a raw table's rows are written to STREAM.copy in this folder, for COPY");
   add("output", text(options.output_path), "the messages are written to this file; -: to stdout");
 
   po::variables_map values;
@@ -248,6 +314,8 @@ bool parse_options(int argc, char** argv, Options& options) {
   constexpr std::uint64_t limit = std::uint64_t{1} << 32;  // of Random::below()
   if (options.streams == 0 || options.streams >= limit) throw std::invalid_argument("--streams: at least 1");
   if (options.run == 0 || options.run >= limit) throw std::invalid_argument("--run: at least 1");
+  if (options.updates_percent > 100) throw std::invalid_argument("--updates: at most 100");
+  if (options.known >= limit || options.records >= limit) throw std::invalid_argument("too many records");
   if (options.states != "all" && options.states != "one") throw std::invalid_argument("--states: 'all' or 'one'");
   return true;
 }
@@ -257,12 +325,14 @@ int generate(int argc, char** argv) {
   if (!parse_options(argc, argv, options)) return EXIT_SUCCESS;
   if (!options.catalog_path.empty()) write_catalog(options);
   Output output(options.output_path);
-  Source source(options, output);
+  Rows rows(options.rows_folder, options.streams);
+  Source source(options, output, rows);
   source.write();
   output.finish();
+  rows.finish();
   if (options.output_path != "-") {
-    fmt::print("{{\"records\": {}, \"states\": {}, \"bytes\": {}}}\n", options.records, source.states(),
-               output.bytes());
+    fmt::print("{{\"records\": {}, \"states\": {}, \"keys\": {}, \"bytes\": {}}}\n", options.records, source.states(),
+               source.keys(), output.bytes());
   }
   return EXIT_SUCCESS;
 }

@@ -41,14 +41,16 @@ class TimedInput:
                     self.states.append((self.bytes, _stream_of(line)))
 
 
-def measure(command, input_path, feed, stdout_path, timeout):
+def measure(command, input_path, feed, stdout_path, timeout, server_seconds=lambda: 0.0):
     """Runs `command` with the input as its stdin: 'file', 'pipe' (from cat), or a TimedInput, by a pipe.
+
+    server_seconds(): what a server has worked so far which works for it (not with a TimedInput).
 
     Its log goes with its messages to stdout_path. Raises Failed when it does not exit with 0 in time.
     """
     if isinstance(feed, TimedInput):
         return _measure_timed(command, feed, stdout_path, timeout)
-    before = _busy_seconds()
+    before = _busy_seconds() - server_seconds()
     began = time.monotonic()
     feeder = None
     if feed == "pipe":
@@ -66,7 +68,7 @@ def measure(command, input_path, feed, stdout_path, timeout):
     if feeder:
         feeder_usage = os.wait4(feeder, 0)[2]
         ours += feeder_usage.ru_utime + feeder_usage.ru_stime
-    others = (_busy_seconds() - before - ours) / seconds
+    others = (_busy_seconds() - server_seconds() - before - ours) / seconds
     return Run(seconds, cpu, usage.ru_maxrss / 1024, max(0.0, others), _count_states(stdout_path))
 
 

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Tests of run.py and its parts: that a program which does not do its work is never measured as a fast one."""
+"""Tests of run.py, tables.py and their parts: that a program which does not do its work is never measured as a fast one.
+
+LANDFALL_TEST_POSTGRES: a folder in which tests/postgres/server.sh has started a server; without it, that is not tested.
+"""
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,7 +20,10 @@ sys.dont_write_bytecode = True
 
 import measure  # noqa: E402
 import report  # noqa: E402
+import rows  # noqa: E402
 import run  # noqa: E402
+import stores  # noqa: E402
+import tables  # noqa: E402
 
 STATE = '{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"%s"}}}}\n'
 
@@ -96,7 +103,7 @@ class LongestWait(unittest.TestCase):
 GENERATE = """#!/bin/sh
 printf '%s' '{"streams":[]}' > "$4"
 printf 'record\\n%s' '""" + STATE % "a" + """' > "$2"
-echo '{"records": 1, "states": 1, "bytes": 100}'
+echo '{"records": 1, "states": 1, "keys": 1, "bytes": 100}'
 """
 LIMITS = """#!/bin/sh
 mkdir -p "$3"
@@ -166,8 +173,153 @@ class Table(Folder):
         self.assertIn("no such row: data-fiel", done.stderr)
 
     def test_a_folder_without_room_skips_the_row(self):
-        with self.assertRaisesRegex(run.Unsupported, "needs 1000000000.0 GB"):
-            run.require_room(self.path(), 10**18)
+        with self.assertRaisesRegex(rows.Unsupported, "needs 1000000000.0 GB"):
+            rows.require_room(self.path(), 10**18)
+
+
+# Keys 1, 2, ...; half of those of an update are known before.
+GENERATE_KEYS = """#!/usr/bin/env python3
+import sys
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+records, known = int(options["--records"]), int(options.get("--known", 0))
+first = known + 1 - (records // 2 if "--updates" in options else 0)
+with open(options["--catalog"], "w") as catalog:
+    catalog.write('{"streams": [{"stream": {"name": "a"}}]}')
+with open(options["--output"], "w") as output:
+    output.writelines(f"{key}\\n" for key in range(first, first + records))
+    output.write('''""" + STATE % "a" + """''')
+print('{"records": %d, "states": 1, "keys": %d, "bytes": 100}' % (records, first + records - 1))
+"""
+# Both connector and loop.
+LOAD_KEYS = """#!/usr/bin/env python3
+import json, sqlite3, sys
+options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+path = options.get("--out") or json.load(open(options["--config"]))["destination_path"]
+*keys, state = sys.stdin.read().splitlines()
+connection = sqlite3.connect(path)
+connection.execute("CREATE TABLE IF NOT EXISTS a (key PRIMARY KEY)")
+connection.executemany("INSERT OR REPLACE INTO a VALUES (?)", [(int(key),) for key in keys])
+connection.commit()
+print(state)
+"""
+
+
+class Tables(Folder):
+    """tables.py with programs that pretend."""
+
+    def tables_py(self, destination, *options):
+        for name, script in (("landfall-generate", GENERATE_KEYS), ("landfall-table-limits", LOAD_KEYS),
+                             ("destination-sqlite", destination)):
+            if script:
+                os.chmod(self.write(f"build/bin/{name}", script), stat.S_IRWXU)
+        self.write("build/CMakeCache.txt", "CMAKE_BUILD_TYPE:STRING=Release\nCMAKE_CXX_FLAGS_RELEASE:STRING=-O2\n")
+        os.makedirs(self.path("memory"), exist_ok=True)
+        return subprocess.run(
+            [sys.executable, "-B", os.path.join(HERE, "tables.py"), "--no-make", "--build", self.path("build"),
+             "--memory", self.path("memory"), "--records", "100", "--runs", "2", *options], capture_output=True,
+            text=True)
+
+    def expect_failure(self, destination, row, reason):
+        done = self.tables_py(destination, "--only", row)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(reason, done.stderr)
+        self.assertRegex(done.stdout, rf"{row} .* failed\n")
+
+    def test_good_runs_make_rows_and_leave_nothing_behind(self):
+        done = self.tables_py(LOAD_KEYS, "--only", "sqlite-raw,sqlite-dedup-10x,sqlite-dedup-100x")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for row in ("sqlite-raw", "sqlite-dedup-10x", "sqlite-dedup-100x"):
+            self.assertRegex(done.stdout, rf"{row} +0\.\d+ s \(.*\) +0\.\d+ s \(.*\) +\d+\.\d\d +<= ")
+        self.assertEqual(os.listdir(self.path("memory")), [])
+        self.assertEqual(sorted(os.listdir(self.path("build"))), ["CMakeCache.txt", "bin"])
+
+    def test_a_lost_state_is_a_failure(self):
+        self.expect_failure(LOAD_KEYS.replace("print(state)", ""), "sqlite-raw", "answered 0 of 1 STATEs")
+
+    def test_a_lost_row_is_a_failure(self):
+        for row in ("sqlite-raw", "sqlite-dedup-10x"):
+            self.expect_failure(LOAD_KEYS.replace("in keys]", "in keys[1:]]"), row, "rows in sqlite, not")
+
+    def test_a_row_too_many_is_a_failure(self):
+        several = LOAD_KEYS.replace(" (key PRIMARY KEY)", " (key)")
+        self.expect_failure(several, "sqlite-dedup-10x", "destination has left 4 rows in sqlite, not 3")
+
+    def test_no_table_at_all_is_a_failure(self):
+        self.expect_failure("#!/bin/sh\ngrep STATE\n", "sqlite-raw", "no such table")
+
+    def test_a_row_without_its_program_is_skipped(self):
+        done = self.tables_py("", "--only", "sqlite-raw")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("skipped: there is no destination-sqlite in this build", done.stdout)
+
+    def test_a_row_without_its_server_is_skipped(self):
+        with unittest.mock.patch("stores.SERVER", self.write("server.sh", "echo none here >&2; exit 1")):
+            with self.assertRaisesRegex(rows.Unsupported, "no PostgreSQL server: none here"):
+                stores.Postgres(self.path("server"), is_ours=True).require()
+
+
+class Stores(Folder):
+    """The same of each store."""
+
+    def sqlite(self):
+        store = stores.Sqlite(self.path())
+
+        def execute(sql):
+            with sqlite3.connect(store.path) as connection:
+                connection.executescript(sql)
+            connection.close()
+        return store, execute
+
+    def postgres(self):
+        folder = os.environ.get("LANDFALL_TEST_POSTGRES")
+        if not folder:
+            self.skipTest("there is no PostgreSQL server")
+        store = stores.Postgres(folder, is_ours=False, database="landfall_stores_test")
+        return store, store.ask
+
+    def test_a_run_begins_without_tables_or_with_those_that_were_kept(self):
+        for make in (self.sqlite, self.postgres):
+            with self.subTest(make.__name__):
+                store, execute = make()
+                store.require()
+                store.begin()
+                execute("CREATE TABLE a (key int); INSERT INTO a VALUES (1), (2);")
+                execute("CREATE TABLE b (key int); INSERT INTO b VALUES (1);")
+                self.assertEqual(store.count(["a", "b"]), 3)
+                self.assertFalse(store.has("kept-test"))
+                store.keep("kept-test")
+                self.addCleanup(store.drop, "kept-test")
+                self.assertTrue(store.has("kept-test"))
+                for _ in range(2):
+                    store.begin("kept-test")
+                    execute("INSERT INTO a VALUES (3)")
+                    self.assertEqual(store.count(["a"]), 3)
+                store.begin()
+                execute("CREATE TABLE a (key int)")
+                self.assertEqual(store.count(["a"]), 0)
+                store.end()
+
+    def test_rows_of_a_table_that_is_not_there_cannot_be_counted(self):
+        for make in (self.sqlite, self.postgres):
+            with self.subTest(make.__name__):
+                store, _ = make()
+                store.require()
+                store.begin()
+                with self.assertRaises(measure.Failed):
+                    store.count(["a"])
+                store.end()
+
+    def test_the_work_of_a_server_is_known_also_when_a_connection_has_ended(self):
+        store, ask = self.postgres()
+        store.require()
+        store.begin()
+        helpers = len(store.processes()[1])
+        before = store.worked_seconds()
+        ask("SELECT sum(n) FROM generate_series(1, 3000000) AS n")
+        while len(store.processes()[1]) > helpers:
+            pass
+        self.assertGreater(store.worked_seconds(), before + 0.05)
+        store.end()
 
 
 def line(name, ours, limit, target=1.25, compared=True):
@@ -195,10 +347,10 @@ class Report(unittest.TestCase):
 
     def test_only_strict_makes_a_miss_a_failure(self):
         missed, met = line("a", [2], [1]), line("b", [1], [1])
-        rows = [([missed], True, False, 0), ([missed, met], True, True, 1), ([met], True, True, 0),
-                ([met], False, False, 1)]
-        for lines, all_ran, strict, expected in rows:
-            self.assertEqual(run.exit_code(lines, all_ran, strict), expected)
+        cases = [([missed], True, False, 0), ([missed, met], True, True, 1), ([met], True, True, 0),
+                 ([met], False, False, 1)]
+        for lines, all_ran, strict, expected in cases:
+            self.assertEqual(rows.exit_code(lines, all_ran, strict), expected)
 
     def test_columns_are_aligned(self):
         text = report.table([line("a", [1], [1]), line("a-long-name", [10, 11, 12], [3, 3, 3])])
@@ -224,12 +376,12 @@ class Report(unittest.TestCase):
 
 class Rows(unittest.TestCase):
     def test_names_are_unique_and_inputs_exist(self):
-        names = [row.name for row in run.ROWS]
-        self.assertEqual(len(names), len(set(names)))
-        for row in run.ROWS:
-            for side in (row.ours, row.other):
-                if side is not None:
-                    self.assertIn(side.input, run.INPUTS)
+        for script in (run, tables):
+            names = [row.name for row in script.ROWS]
+            self.assertEqual(len(names), len(set(names)))
+            for side in (side for row in script.ROWS for side in row.sides):
+                self.assertIn(side.input, script.INPUTS)
+                self.assertIn(getattr(side, "known", None) or side.input, script.INPUTS)
 
     def test_both_sides_of_a_row_are_fed_in_the_same_way(self):
         for row in run.ROWS:

@@ -1,16 +1,25 @@
 #!/usr/bin/env python3
-"""Tests of landfall-generate and landfall-limits.
+"""Tests of landfall-generate, landfall-limits and landfall-table-limits.
 
     python3 tests/benchmarks/programs_test.py build/bin
+
+LANDFALL_TEST_POSTGRES: a folder in which tests/postgres/server.sh has started a server; without it, that is not tested.
 """
 
 import collections
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+import stores  # noqa: E402
 
 PROGRAMS = "build/bin"
 RECORD = '{"type":"RECORD"'
@@ -44,6 +53,58 @@ class Generate(unittest.TestCase):
             self.assertEqual(record["data"]["id"], seen[record["stream"]])
         self.assertEqual(sum(seen.values()), 2000)
         self.assertEqual(len(seen), 4)
+
+    def test_updates_have_the_id_of_an_earlier_record_and_a_later_time(self):
+        seen = collections.defaultdict(dict)
+        updates = 0
+        for line in records_of(generate(updates=50)):
+            record = json.loads(line)["record"]
+            times = seen[record["stream"]]
+            key, time = record["data"]["id"], record["data"]["updated_at"]
+            updates += key in times
+            self.assertLessEqual(key, len(times) + 1)
+            self.assertGreater(time, times.get(key, ""))
+            times[key] = time
+        self.assertTrue(900 < updates < 1100, updates)
+
+    def test_what_comes_after_known_records_goes_on_where_they_ended(self):
+        data = [json.loads(line)["record"]["data"] for line in records_of(generate(streams=1))]
+        later = [json.loads(line)["record"]["data"]
+                 for line in records_of(generate(streams=1, known=2000, records=1000, updates=50))]
+        ids = [record["id"] for record in later]
+        self.assertTrue(400 < sum(key <= 2000 for key in ids) < 600)
+        self.assertEqual(sorted({key for key in ids if key > 2000}), list(range(2001, max(ids) + 1)))
+        self.assertGreater(min(record["updated_at"] for record in later), data[-1]["updated_at"])
+
+    def test_keys_are_counted_with_those_known_before(self):
+        for options in ({}, {"updates": 50}, {"updates": 50, "known": 1000, "streams": 1}):
+            with self.subTest(options), tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "input")
+                said = json.loads("".join(generate(output=path, **options)))
+                with open(path, encoding="utf-8") as file:
+                    keys = {(record["stream"], record["data"]["id"])
+                            for record in (json.loads(line)["record"] for line in records_of(file))}
+                new = sum(key > options.get("known", 0) for _, key in keys)
+                self.assertEqual(said["keys"], options.get("known", 0) + new)
+                self.assertEqual(said["records"], 2000)
+
+    def test_rows_are_those_of_the_records(self):
+        with tempfile.TemporaryDirectory() as folder:
+            lines = generate(rows=folder)
+            self.assertEqual(lines, generate())
+            rows = collections.defaultdict(list)
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    for row in file.read().splitlines():
+                        raw_id, time, meta, generation, data = row.split("\t")
+                        self.assertRegex(raw_id, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+                        self.assertRegex(time, r"^2024-03-09T16:00:00\.\d{3}Z$")
+                        self.assertEqual((json.loads(meta), generation), ({"sync_id": 1, "changes": []}, "1"))
+                        rows[name].append(data.replace("\\\\", "\\"))
+        for line in records_of(lines):
+            data = line[line.index('"data":') + 7:line.rindex(',"emitted_at"')]
+            self.assertEqual(rows[json.loads(line)["record"]["stream"] + ".copy"].pop(0), data)
+        self.assertFalse(any(rows.values()))
 
     def test_states_count_the_records_of_their_stream_since_the_last_one(self):
         for options in ({"state_every": 100}, {"state_every": 10, "states": "one"}, {"state_every": 0}):
@@ -105,7 +166,7 @@ class Generate(unittest.TestCase):
             self.assertEqual(stream["destination_sync_mode"], "overwrite")
 
     def test_wrong_options_are_refused(self):
-        for option in ("--streams=0", "--run=0", "--states=some", "--recrods=1"):
+        for option in ("--streams=0", "--run=0", "--states=some", "--updates=101", "--recrods=1"):
             done = subprocess.run([os.path.join(PROGRAMS, "landfall-generate"), option], capture_output=True, text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn("landfall-generate: ", done.stderr)
@@ -163,6 +224,95 @@ class Limits(unittest.TestCase):
         done = subprocess.run([os.path.join(PROGRAMS, "landfall-limits"), "ondemand"], input=b"no JSON\n",
                               capture_output=True)
         self.assertEqual(done.returncode, 1)
+
+
+class TableLimits(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.catalog = os.path.join(cls.folder.name, "catalog.json")
+        cls.program = os.path.join(PROGRAMS, "landfall-table-limits")
+        if not os.path.exists(cls.program):
+            raise unittest.SkipTest("there is no landfall-table-limits")
+
+    def run_limits(self, mode, lines, *options):
+        text = "".join(line + "\n" for line in lines)
+        done = subprocess.run([self.program, mode, "--catalog", self.catalog, *options], input=text.encode(),
+                              capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def data_of(self, lines):
+        records = [json.loads(line)["record"] for line in records_of(lines)]
+        return {stream: [record["data"] for record in records if record["stream"] == stream]
+                for stream in {record["stream"] for record in records}}
+
+    def postgres(self):
+        folder = os.environ.get("LANDFALL_TEST_POSTGRES")
+        if not folder:
+            self.skipTest("there is no PostgreSQL server")
+        store = stores.Postgres(folder, is_ours=False, database="landfall_limits_test")
+        store.require()
+        store.begin()
+        self.addCleanup(store.end)
+        return store
+
+    def rows_of(self, store, columns, stream, key="id"):
+        text = store.ask(f'SELECT coalesce(json_agg(json_build_array({columns}) ORDER BY {key}), \'[]\') FROM "{stream}"')
+        return json.loads(text)
+
+    def test_sqlite_gets_every_record_as_it_came(self):
+        lines = generate(catalog=self.catalog)
+        for journal in ("wal", "delete"):
+            path = os.path.join(self.folder.name, journal)
+            self.run_limits("sqlite-raw", lines, "--out", path, "--journal", journal)
+            connection = sqlite3.connect(path)
+            self.addCleanup(connection.close)
+            for stream, data in self.data_of(lines).items():
+                rows = connection.execute(f'SELECT _airbyte_data FROM "{stream}" ORDER BY rowid').fetchall()
+                self.assertEqual([json.loads(row) for row, in rows], data)
+
+    def test_postgres_gets_every_record_as_it_came(self):
+        lines = generate(catalog=self.catalog)
+        for connections in ("1", "2"):
+            store = self.postgres()
+            self.run_limits("postgres-raw", lines, *store.limit_options(), "--connections", connections)
+            for stream, data in self.data_of(lines).items():
+                rows = self.rows_of(store, "_airbyte_data", stream, "(_airbyte_data ->> 'id')::int")
+                self.assertEqual([row for row, in rows], data)
+
+    def test_postgres_gets_a_column_for_each_member(self):
+        lines = generate(catalog=self.catalog)
+        store = self.postgres()
+        self.run_limits("postgres-columns", lines, *store.limit_options())
+        columns = {"customers_0": "name email is_active nickname address notes", "orders_1": "customer_id coupon lines",
+                   "events_2": "sequence ok error properties notes", "customers_3": "address"}
+        for stream, data in self.data_of(lines).items():
+            names = ["id", "uuid", *columns[stream].split()]
+            wanted = [[record[name] for name in names] for record in data]
+            self.assertEqual(self.rows_of(store, ", ".join(names), stream), wanted)
+        self.assertEqual(store.ask("SELECT pg_typeof(updated_at), pg_typeof(born_on), pg_typeof(balance), "
+                                   "pg_typeof(id) FROM customers_0 LIMIT 1"),
+                         "timestamp with time zone|date|numeric|bigint")
+
+    def test_postgres_keeps_the_latest_record_of_each_id(self):
+        lines = generate(catalog=self.catalog, updates=50, sync_mode="append_dedup")
+        store = self.postgres()
+        for _ in range(2):  # the second time there are rows already
+            self.run_limits("postgres-dedup", lines, *store.limit_options())
+            for stream, data in self.data_of(lines).items():
+                latest = {record["id"]: record["uuid"] for record in data}
+                self.assertEqual(dict(self.rows_of(store, "id, uuid", stream)), latest)
+                self.assertEqual(store.count([stream]), len(latest))
+
+    def test_an_error_of_the_server_is_reported(self):
+        store = self.postgres()
+        store.ask("CREATE TABLE customers_0 (another int)")
+        text = "".join(line + "\n" for line in generate(catalog=self.catalog))
+        done = subprocess.run([self.program, "postgres-raw", *store.limit_options()], input=text.encode(),
+                              capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"extra data after last expected column", done.stderr)
 
 
 if __name__ == "__main__":

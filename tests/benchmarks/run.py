@@ -10,25 +10,17 @@ checked: every STATE was answered, and as many bytes were written as by the loop
 every row ran; 1 when one failed, or, with --strict, when a target was missed.
 """
 
-import argparse
 import dataclasses
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
-from typing import Callable, Optional
+from typing import Optional
 
 sys.dont_write_bytecode = True  # nothing is left in the source tree
 import measure  # noqa: E402
-import report  # noqa: E402
+from rows import LINE_BYTES, Bench, Judgement, Row, Unsupported, main, require_room, time_within  # noqa: E402
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TARGETS = ["landfall-generate", "landfall-limits", "landfall-bench-destination", "destination-jsonl"]
-LINE_BYTES = 528  # of a usual record
 STUCK_STREAM = "orders_1"
 
 # ---- inputs: options of landfall-generate, for so many records of the table ----
@@ -45,14 +37,6 @@ INPUTS = {
     "five-times": lambda records: {"records": records * 5},
     "empty": lambda records: {"records": 0},
 }
-
-
-@dataclasses.dataclass
-class Input:
-    path: str
-    catalog: str
-    states: int
-    bytes: int
 
 
 # ---- rows ----
@@ -77,31 +61,6 @@ class Side:
     @property
     def writes_rows(self):
         return self.program not in ("drop", "ondemand")
-
-
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """A value of ours, and how large it may be: as a ratio, or, where there is nothing to compare with, as it is."""
-    value: str  # a member of measure.Run
-    target: float
-    suffix: str = ""  # of the row's name
-    unit: str = "s"
-    absolute: bool = False  # not compared, although there is something to compare with
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    name: str
-    what: str
-    ours: Side
-    other: Optional[Side] = None
-    judgements: tuple = ()
-    work: int = 1  # so much more than the other side does
-    runs: Callable[[int], int] = lambda runs: runs
-
-
-def time_within(target):
-    return Judgement("seconds", target)
 
 
 def spilled(policy, **more):
@@ -159,63 +118,34 @@ ROWS = [
 ]
 
 
-class Unsupported(Exception):
-    """A row that cannot be run here; says why."""
+class ProgramBench(Bench):
+    """landfall's programs, and loops that do the same."""
 
-
-class Bench:
-    """The machine, the programs, the folders, and everything measured so far."""
+    INPUTS = INPUTS
+    TARGETS = ["landfall-generate", "landfall-limits", "landfall-bench-destination", "destination-jsonl"]
+    MOST_MEMORY_MIB = MOST_MEMORY_MIB
 
     def __init__(self, options, disk, memory):
-        self.options = options
-        self.disk = disk
-        self.memory = memory
-        self.inputs = {}
+        super().__init__(options, disk, memory)
         self.timed_inputs = {}
-        self.ours = []  # every run of landfall
-
-    def program(self, name):
-        return os.path.join(self.options.build, "bin", name)
-
-    # ---- inputs ----
-
-    def input(self, name):
-        if name not in self.inputs:
-            options = INPUTS[name](self.options.records)
-            need = options["records"] * options.get("record-bytes", LINE_BYTES)
-            require_room(self.disk, need)
-            path = os.path.join(self.disk, name + ".jsonl")
-            catalog = os.path.join(self.disk, name + ".catalog.json")
-            command = [self.program("landfall-generate"), "--output", path, "--catalog", catalog]
-            for option, value in options.items():
-                command += ["--" + option, str(value)]
-            made = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-            self.inputs[name] = Input(path, catalog, made["states"], made["bytes"])
-        return self.inputs[name]
 
     def timed_input(self, name):
         if name not in self.timed_inputs:
             self.timed_inputs[name] = measure.TimedInput(self.input(name).path)
         return self.timed_inputs[name]
 
-    def forget_inputs_but(self, needed):
-        for name in [name for name in self.inputs if name not in needed]:
-            self.timed_inputs.pop(name, None)
-            os.remove(self.inputs.pop(name).path)
-
-    # ---- runs ----
+    def forget_input(self, name):
+        self.timed_inputs.pop(name, None)
+        super().forget_input(name)
 
     def run(self, side):
-        """One run; checks that every STATE was answered."""
         source = self.input(side.input)
         store = os.path.join(self.disk if side.store == "disk" else self.memory, "rows")
         if side.writes_rows:
             require_room(os.path.dirname(store), source.bytes)
         command = self.limit_command(side, store) if not side.is_ours else self.command(side, store, source)
         feed = self.timed_input(side.input) if side.feed == "timed" else side.feed
-        os.sync()  # what earlier runs have left behind
-        if self.options.quiet:
-            measure.wait_until_quiet(self.options.quiet)
+        self.wait_until_quiet()
         try:
             said = os.path.join(self.memory, "stdout")
             run = measure.measure(command, source.path, feed, said, self.options.timeout)
@@ -247,7 +177,7 @@ class Bench:
 
     def require_support(self, side):
         """An empty sync tells whether this build knows these settings."""
-        if side is None or side.spill is None:
+        if side.spill is None:
             return
         source = self.input("empty")
         command = self.command(side, os.path.join(self.memory, "rows"), source)
@@ -260,24 +190,13 @@ class Bench:
     def spill_folder(self):
         return os.path.join(self.disk, "spill")
 
-    def write_json(self, name, content):
-        path = os.path.join(self.memory, name)
-        with open(path, "w") as file:
-            json.dump(content, file)
-        return path
-
-
-def require_room(folder, need):
-    free = shutil.disk_usage(folder).free
-    if os.path.realpath(folder).startswith("/dev/shm"):
-        free = min(free, available_memory())
-    if free < 1.1 * need:
-        raise Unsupported(f"skipped: needs {need / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f}")
-
-
-def available_memory():
-    with open("/proc/meminfo") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    def check_output(self, row, ours, others):
+        """Both sides have written as many bytes."""
+        if row.other is None or row.other.is_ours or not row.ours.writes_rows:
+            return
+        for run in ours:
+            if run.written != others[0].written:
+                raise measure.Failed(f"{run.written} bytes of rows were written, not {others[0].written}")
 
 
 def folder_bytes(folder):
@@ -289,182 +208,5 @@ def folder_bytes(folder):
     return total
 
 
-def run_row(bench, row):
-    """All runs of a row, both sides in turns. Returns a report.Line for each judgement."""
-    bench.require_support(row.ours)
-    bench.require_support(row.other)
-    ours, others = [], []
-    for i in range(row.runs(bench.options.runs)):
-        if i % 2 == 1:
-            ours.append(bench.run(row.ours))
-        if row.other is not None:
-            others.append(bench.run(row.other))
-        if i % 2 == 0:
-            ours.append(bench.run(row.ours))
-    if row.other is not None and not row.other.is_ours and row.ours.writes_rows:
-        check_output(ours, others)
-    return [judged(row, judgement, ours, others) for judgement in row.judgements]
-
-
-def check_output(ours, others):
-    for run in ours:
-        if run.written != others[0].written:
-            raise measure.Failed(f"{run.written} bytes of rows were written, not {others[0].written}")
-
-
-def judged(row, judgement, ours, others):
-    line = line_of(row, judgement)
-    work = row.work if judgement.value.endswith("seconds") else 1
-    line.ours = [getattr(run, judgement.value) for run in ours]
-    if line.compared:
-        line.limit = [getattr(run, judgement.value) * work for run in others]
-    line.peak_mib = max(run.peak_mib for run in ours)
-    line.others = max(run.others for run in ours + others)
-    return line
-
-
-def line_of(row, judgement, note=""):
-    compared = row.other is not None and not judgement.absolute
-    return report.Line(row.name + judgement.suffix, judgement.unit, judgement.target, compared, note)
-
-
-def most_memory(runs):
-    line = report.Line("memory", "MiB", MOST_MEMORY_MIB, compared=False)
-    line.peak_mib = max(run.peak_mib for run in runs)
-    line.ours = [line.peak_mib]
-    return line
-
-
-def run_rows(bench, rows):
-    """Prints each row as soon as it is there. Returns all lines, and whether every row ran."""
-    lines, all_ran = [], True
-    for i, row in enumerate(rows):
-        began = time.monotonic()
-        try:
-            made = run_row(bench, row)
-        except Unsupported as reason:
-            made = [line_of(row, judgement, str(reason)) for judgement in row.judgements]
-        except measure.Failed as failure:
-            print(f"{row.name}: {failure}", file=sys.stderr)
-            made, all_ran = [line_of(row, judgement, "failed") for judgement in row.judgements], False
-        lines += made
-        for line in made:
-            ratio = "" if line.ratio is None else f"ratio {line.ratio:.2f}, "
-            print(f"  {line.name}: {ratio}{line.verdict} ({time.monotonic() - began:.0f} s)", file=sys.stderr)
-        later = [side.input for other in rows[i + 1:] for side in (other.ours, other.other) if side is not None]
-        bench.forget_inputs_but(set(later) | {"empty"})
-    if bench.ours:
-        lines.append(most_memory(bench.ours))
-    return lines, all_ran
-
-
-# ---- the machine and the build ----
-
-
-def processor_name():
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
-
-
-def build_text(build):
-    """How the programs were built, as far as it matters for their speed."""
-    known = {}
-    with open(os.path.join(build, "CMakeCache.txt")) as file:
-        for line in file:
-            name, _, value = line.strip().partition("=")
-            known[name.split(":")[0]] = value
-    kind = known.get("CMAKE_BUILD_TYPE", "")
-    text = f"{kind} build ({known.get('CMAKE_CXX_FLAGS_' + kind.upper(), '')})"
-    if known.get("LANDFALL_SANITIZE"):
-        text += f" with the {known['LANDFALL_SANITIZE']} sanitizer: no measure of speed"
-    return text
-
-
-def make_programs(options):
-    if not options.make:
-        return
-    if not os.path.exists(os.path.join(options.build, "CMakeCache.txt")):
-        subprocess.run(["cmake", "-S", ROOT, "-B", options.build, "-DCMAKE_BUILD_TYPE=Release"], check=True,
-                       stdout=sys.stderr)
-    subprocess.run(["cmake", "--build", options.build, "--parallel", str(os.cpu_count()), "--target", *TARGETS],
-                   check=True, stdout=sys.stderr)
-
-
-# ---- the command line ----
-
-
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("--build", default=os.path.join(ROOT, "build"), help="build folder (default: build)")
-    add("--no-make", dest="make", action="store_false", help="the programs are built already")
-    add("--records", type=int, default=1_000_000, help="of the usual input, 528 bytes each (default: 1000000)")
-    add("--runs", type=int, default=5, help="of each side of a row (default: 5)")
-    add("--only", default="", help="rows, with commas between them")
-    add("--list", action="store_true", help="what the rows are")
-    add("--svg", metavar="FILE", help="a picture of the ratios")
-    add("--markdown", metavar="FILE", help="the table for a README")
-    add("--strict", action="store_true", help="exit with 1 when a target was missed")
-    add("--disk", metavar="DIR", help="on a disk: inputs, synced rows, spill files (default: the build folder)")
-    add("--memory", metavar="DIR", help="in memory: all other rows (default: /dev/shm, if there is one)")
-    add("--quiet", type=float, default=0, metavar="S", help="wait up to S seconds before each run for a quiet machine")
-    add("--timeout", type=float, default=600, metavar="S", help="a run that takes longer has failed (default: 600)")
-    options = parser.parse_args()
-    options.build = os.path.abspath(options.build)
-    options.disk = options.disk or options.build
-    options.memory = options.memory or ("/dev/shm" if os.path.isdir("/dev/shm") else options.disk)
-    return options
-
-
-def chosen_rows(only):
-    if not only:
-        return ROWS
-    wanted = only.split(",")
-    unknown = set(wanted) - {row.name for row in ROWS}
-    if unknown:
-        sys.exit(f"no such row: {', '.join(sorted(unknown))}. There are: {', '.join(row.name for row in ROWS)}")
-    return [row for row in ROWS if row.name in wanted]
-
-
-def main():
-    options = parse_options()
-    rows = chosen_rows(options.only)
-    if options.list:
-        for row in rows:
-            print(f"{row.name:16} {row.what}")
-        return 0
-    make_programs(options)
-    print(f"{len(rows)} rows, {options.runs} runs each", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="landfall-bench-", dir=options.disk) as disk, \
-            tempfile.TemporaryDirectory(prefix="landfall-bench-", dir=options.memory) as memory:
-        lines, all_ran = run_rows(Bench(options, disk, memory), rows)
-
-    title = f"{options.records:,} records, {options.runs} runs: median (fastest..slowest)"
-    machine = f"{processor_name()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}"
-    print(f"{title}\n{machine}\n{build_text(options.build)}\n")
-    print(report.table(lines))
-    print("ratio: landfall / compared with; of times, where the row names nothing else. fastest: that of the fastest\n"
-          "runs. MiB: most memory of landfall's process. others: processors that were busy with something else, at\n"
-          "most. What the rows are: --list.")
-    if options.svg:
-        save(options.svg, report.chart(lines, "landfall against hand-written loops", f"{title}. {machine}"))
-    if options.markdown:
-        save(options.markdown, report.markdown(lines, f"{title}. {machine}."))
-    return exit_code(lines, all_ran, options.strict)
-
-
-def save(path, text):
-    with open(path, "w") as file:
-        file.write(text)
-
-
-def exit_code(lines, all_ran, strict):
-    missed = any(line.verdict == "missed" for line in lines)
-    return 1 if not all_ran or (strict and missed) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, ProgramBench, ROWS, "landfall against hand-written loops"))

@@ -69,22 +69,6 @@ void append_date(std::string& out, std::int64_t since_epoch_days) {
   append_digits(out, day_of_year - (153 * month_from_march + 2) / 5 + 1, 2);
 }
 
-void append_uuid(std::string& out, Random& random) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  constexpr std::string_view form = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx";
-  std::array<std::uint64_t, 2> bits{random.next(), random.next()};
-  std::size_t digit = 0;
-  for (char const c : form) {
-    if (c != 'x') {
-      out += c;
-      continue;
-    }
-    auto& half = bits[digit++ / 16];
-    out += hex[half & 15];
-    half >>= 4;
-  }
-}
-
 void append_words(std::string& out, Random& random, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     if (i != 0) out += ' ';
@@ -250,6 +234,22 @@ std::string schema_of(std::uint64_t stream) {
   }
   add("notes", "string");
   return schema + "}}";
+}
+
+void append_uuid(std::string& out, Random& random) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  constexpr std::string_view form = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx";
+  std::array<std::uint64_t, 2> bits{random.next(), random.next()};
+  std::size_t digit = 0;
+  for (char const c : form) {
+    if (c != 'x') {
+      out += c;
+      continue;
+    }
+    auto& half = bits[digit++ / 16];
+    out += hex[half & 15];
+    half >>= 4;
+  }
 }
 
 void append_timestamp(std::string& out, std::int64_t since_epoch_ms) {

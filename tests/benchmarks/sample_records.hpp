@@ -36,6 +36,9 @@ std::string schema_of(std::uint64_t stream);
 /// Appends "2023-11-14T22:13:20.123Z".
 void append_timestamp(std::string& out, std::int64_t since_epoch_ms);
 
+/// Appends a random UUID, as text.
+void append_uuid(std::string& out, Random& random);
+
 /// What a record is made from. The same values make the same bytes, whatever was made before.
 struct RecordKey {
   std::uint64_t seed = 1;

@@ -15,7 +15,7 @@
 # remove     stops the server and deletes the cluster, and FOLDER, if nothing else is in it.
 # conninfo   what libpq and psql are given to connect.
 # psql       asks the server.
-# check      is everything here that a server needs? Says what is missing.
+# check      is everything here that a server needs? Prints where its programs are, or says what is missing.
 #
 # In FOLDER the files `host` and `port` are what a client is configured with (host: the folder of the socket, or the
 # address), `place` is the folder where cluster, log and socket are: in FOLDER, or, where the server's user does not get
@@ -234,6 +234,7 @@ command=$1
 shift
 if [ "$command" = check ]; then
   check
+  echo "$programs"
   exit
 fi
 [ $# -ge 1 ] && [ -n "$1" ] || usage

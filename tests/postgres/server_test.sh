@@ -1,11 +1,11 @@
 #!/bin/sh
 # What server.sh promises.
+#
+#   sh tests/postgres/server_test.sh FOLDER      for its servers: FOLDER, and FOLDER with a longer name
 set -eu
 server="$(dirname "$0")/server.sh"
-work=$(mktemp -d)
-chmod 755 "$work"  # the server's user gets there
-folder=$work/plain
-trap 'for made in "$work"/*; do sh "$server" remove "$made"; done; rm -rf "$work"' EXIT
+folder=$1
+trap 'sh "$server" remove "$folder"' EXIT
 
 step() { echo "-- $*"; }
 
@@ -90,7 +90,7 @@ sh "$server" remove "$folder"
 [ ! -e "$folder" ] || expect "no folder" "$(ls -la "$folder")"
 
 step "TCP, settings, and a folder whose path is too long for a socket"
-folder=$work/$(printf "it's %0100d" 0)
+folder=$folder-$(printf "it's %0100d" 0)
 sh "$server" start "$folder" --tcp --set max_connections=7 --set "cluster_name=it's one"
 place=$(cat "$folder/place")
 [ "$place" != "$folder/server" ] || expect "another place" "$place"

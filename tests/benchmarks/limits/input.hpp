@@ -78,6 +78,7 @@ struct Record {
   std::string_view stream;
   std::string_view data;  ///< the object as it came
   std::int64_t emitted_at_ms = 0;
+  simdjson::ondemand::object* members = nullptr;  ///< of `data`, to be walked through once
 };
 
 /// `on_record(Record)` for each RECORD line of stdin. Other lines are parsed and dropped.
@@ -106,6 +107,8 @@ void for_each_record(OnRecord const& on_record) {
     check(record.find_field("data").get(data), "data");
     check(data.raw_json().get(found.data), "data");
     check(record.find_field("emitted_at").get(found.emitted_at_ms), "emitted_at");
+    check(data.reset().error(), "data");
+    found.members = &data;
     on_record(found);
   });
 }
