@@ -60,10 +60,10 @@ DEFECTS = [
 class Run:
     """One start of the runner."""
 
-    def __init__(self, *arguments, defect=None, command=None, reader=None, features="features.json"):
+    def __init__(self, *arguments, defect=None, command=None, reader=None, config=None, features="features.json"):
         if command is None:
             command = DESTINATION + (" --defect " + shlex.quote(defect) if defect else "")
-        self.arguments = [RUNNER, "--command", command, "--config", os.path.join(FAKES, "config.json")]
+        self.arguments = [RUNNER, "--command", command, "--config", config or os.path.join(FAKES, "config.json")]
         self.arguments += ["--reader", reader or DESTINATION + " read"]
         self.arguments += ["--features", os.path.join(FAKES, features), *arguments]
         done = subprocess.run(self.arguments, capture_output=True, text=True, timeout=300)
@@ -122,6 +122,48 @@ class TheRunner(unittest.TestCase):
         run = Run("--only", "dedup_soft_delete")
         self.assert_result(run, 0, "0 passed, 0 failed, 1 skipped")
         self.assertIn("needs cdc_soft_delete", run.text)
+
+    def test_each_case_is_prepared_and_cleaned_up_in_its_own_place(self):
+        with tempfile.TemporaryDirectory() as folder:
+            note = os.path.join(folder, "note")
+            tell = f' "$CASE" "$SCRATCH" "$(cat "$LANDFALL_CONFIG")" >>{shlex.quote(note)} && true'
+            arguments = ["--only", "append_[no]*", "--prepare", "echo before" + tell, "--clean", "echo behind" + tell]
+            self.assertEqual(Run(*arguments, defect="loses a row").code, 1)
+            with open(note, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+            self.assertGreater(len(lines), 4)
+            for before, behind in zip(lines[::2], lines[1::2]):
+                self.assertRegex(before, r'^before acc\w+ (/\S+) \{"folder": "\1/rows"\}$')
+                self.assertEqual(before.removeprefix("before"), behind.removeprefix("behind"))
+            self.assertEqual(len(set(lines)), len(lines))
+
+    def test_a_case_that_cannot_be_prepared_or_cleaned_up_fails_and_says_why(self):
+        for option in ("--prepare", "--clean"):
+            run = Run("--only", "append_one_record", option, "echo no room >&2; exit 3")
+            self.assert_result(run, 1, "0 passed, 1 failed, 0 skipped")
+            self.assertRegex(run.text, rf"{option} ended with 3\n\s*no room")
+            run = Run("--only", "append_one_record", "--timeout", "2", option, "sleep 60")
+            self.assertIn(f"{option} hangs: after 2 s it does not end", run.text)
+
+    def test_what_is_kept_is_not_cleaned_up(self):
+        run = Run("--only", "append_one_record", "--keep", "--clean", "exit 3")
+        self.assertIn("1 passed, 0 failed, 0 skipped", run.text)
+        subprocess.run(["rm", "-r", re.search(r"is in (\S+)", run.text).group(1)], check=True)
+
+    def test_a_configuration_may_ask_for_what_is_in_the_environment(self):
+        with tempfile.TemporaryDirectory() as folder:
+            config = os.path.join(folder, "config.json")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write('{"folder": "${SCRATCH}/${ENV:LANDFALL_TEST_NAME}"}')
+            arguments = ["--only", "append_one_record", "--clean", 'ls "$SCRATCH" >&2; exit 1']
+            os.environ["LANDFALL_TEST_NAME"] = 'say "\\n"'
+            try:
+                self.assertIn('say "\\n"', Run(*arguments, config=config).text)
+            finally:
+                del os.environ["LANDFALL_TEST_NAME"]
+            run = Run(*arguments, config=config)
+            self.assertEqual(run.code, 2)
+            self.assertIn("the environment has no LANDFALL_TEST_NAME", run.errors)
 
     def test_the_report_for_machines_says_the_same(self):
         with tempfile.TemporaryDirectory() as folder:

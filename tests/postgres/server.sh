@@ -4,6 +4,7 @@
 #   sh tests/postgres/server.sh start FOLDER [--tcp] [--set NAME=VALUE ...]
 #   sh tests/postgres/server.sh stop | crash | restart | remove | conninfo FOLDER
 #   sh tests/postgres/server.sh psql FOLDER [ARGUMENT ...]
+#   sh tests/postgres/server.sh run FOLDER COMMAND [ARGUMENT ...]
 #   sh tests/postgres/server.sh check
 #
 # start      makes the cluster where there is none, and starts its server where it does not run. It is asked by a Unix
@@ -15,6 +16,7 @@
 # remove     stops the server and deletes the cluster, and FOLDER, if nothing else is in it.
 # conninfo   what libpq and psql are given to connect.
 # psql       asks the server.
+# run        runs a command that finds the server by PGHOST, PGPORT, PGUSER and PGDATABASE, as libpq does.
 # check      is everything here that a server needs? Prints where its programs are, or says what is missing.
 #
 # In FOLDER the files `host` and `port` are what a client is configured with (host: the folder of the socket, or the
@@ -225,7 +227,7 @@ conninfo() {
 # ---- the command line ----
 
 usage() {
-  sed -n '4,7s/^# *//p' "$0" >&2
+  sed -n '4,8s/^# *//p' "$0" >&2
   exit 2
 }
 
@@ -246,6 +248,11 @@ shift
 if [ "$command" = psql ]; then
   check
   exec "$programs/psql" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname "$(conninfo)" "$@"
+fi
+if [ "$command" = run ]; then
+  [ -r "$folder/host" ] || fail "there is no cluster in $folder"
+  [ $# -ge 1 ] || usage
+  exec env PGHOST="$(cat "$folder/host")" PGPORT="$(cat "$folder/port")" PGUSER=postgres PGDATABASE=postgres "$@"
 fi
 
 tcp=

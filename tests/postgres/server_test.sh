@@ -38,6 +38,7 @@ sh "$server" stop "$folder"
 sh "$server" remove "$folder"
 refused "there is no cluster" crash "$folder"
 refused "there is no cluster" conninfo "$folder"
+refused "there is no cluster" run "$folder" true
 
 step "a started server answers, by a socket only"
 sh "$server" start "$folder"
@@ -45,6 +46,12 @@ expect "1" "$(ask 'SELECT 1')"
 expect "|off|UTF8" "$(ask "SELECT current_setting('listen_addresses'), current_setting('fsync'), current_setting('server_encoding')")"
 expect "$(cat "$folder/host")" "$(ask "SHOW unix_socket_directories")"
 expect "$(cat "$folder/port")" "$(ask "SHOW port")"
+
+step "a command is told where it is"
+code=0
+told=$(sh "$server" run "$folder" sh -c 'echo "$PGHOST" "$PGPORT" "$PGUSER" "$PGDATABASE"; exit 3') || code=$?
+expect 3 "$code"
+expect "$(cat "$folder/host") $(cat "$folder/port") postgres postgres" "$told"
 
 step "start leaves a running server alone"
 first=$(pid)

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
 namespace acceptance {
 namespace {
@@ -246,32 +249,51 @@ class CaseReader {
   Placeholders placeholders_;
 };
 
-std::string replacement(std::string_view name, Placeholders const& placeholders, std::size_t number) {
-  if (name == "CASE") return placeholders.case_name;
-  if (name == "SCRATCH") return placeholders.scratch;
-  if (name == "N") return std::to_string(number);
-  constexpr std::string_view fill = "FILL:";
-  if (name.starts_with(fill)) {
-    std::size_t count = 0;
-    std::from_chars(name.data() + fill.size(), name.data() + name.size(), count);
-    return std::string(count, 'x');
-  }
-  return fmt::format("${{{}}}", name);
-}
-
-}  // namespace
-
-std::string Placeholders::apply(std::string text, std::size_t number) const {
+/// `replacement` answers for what stands between ${ and }: nothing leaves it as it is.
+template <class Replacement>
+std::string replaced(std::string const& text, Replacement replacement) {
   std::string result;
   std::size_t done = 0;
   for (auto at = text.find("${"); at != text.npos; at = text.find("${", done)) {
     auto const end = text.find('}', at);
     if (end == text.npos) break;
+    std::optional<std::string> const value = replacement(std::string_view(text).substr(at + 2, end - at - 2));
     result.append(text, done, at - done);
-    result += replacement(std::string_view(text).substr(at + 2, end - at - 2), *this, number);
+    result += value ? *value : text.substr(at, end + 1 - at);
     done = end + 1;
   }
   return result.append(text, done);
+}
+
+std::string in_json(char const* text) {
+  auto const quoted = json::serialize(json::string(text));
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+}  // namespace
+
+std::string Placeholders::apply(std::string const& text, std::size_t number) const {
+  return replaced(text, [&](std::string_view name) -> std::optional<std::string> {
+    if (name == "CASE") return case_name;
+    if (name == "SCRATCH") return scratch;
+    if (name == "N") return std::to_string(number);
+    constexpr std::string_view fill = "FILL:";
+    if (!name.starts_with(fill)) return std::nullopt;
+    std::size_t count = 0;
+    std::from_chars(name.data() + fill.size(), name.data() + name.size(), count);
+    return std::string(count, 'x');
+  });
+}
+
+std::string with_environment(std::string const& text) {
+  return replaced(text, [](std::string_view name) -> std::optional<std::string> {
+    constexpr std::string_view env = "ENV:";
+    if (!name.starts_with(env)) return std::nullopt;
+    std::string const variable(name.substr(env.size()));
+    char const* const value = std::getenv(variable.c_str());
+    if (value == nullptr) throw std::runtime_error(fmt::format("the environment has no {}", variable));
+    return in_json(value);
+  });
 }
 
 Case read_case(fs::path const& folder, Placeholders const& placeholders) {

@@ -21,8 +21,13 @@ struct Placeholders {
   fs::path scratch;       ///< ${SCRATCH}: a fresh folder
 
   /// Also ${N}: `number`; ${FILL:1000}: so many letters x. Any other is left as it is.
-  std::string apply(std::string text, std::size_t number = 0) const;
+  std::string apply(std::string const& text, std::size_t number = 0) const;
 };
+
+/// The text of a file with configurations, with ${ENV:NAME} replaced by the environment's variable NAME, as it stands
+/// in JSON between quotes: so no address and no password has to be written into a file that is kept. Errors:
+/// std::runtime_error which names a variable that is not set.
+std::string with_environment(std::string const& text);
 
 /// One thing that is done to the destination while it runs.
 struct Step {

@@ -37,7 +37,7 @@ namespace {
 namespace options = boost::program_options;
 
 struct Arguments {
-  std::string command, config, reader, features, junit;
+  std::string command, config, reader, features, junit, prepare, clean;
   std::string cases = LANDFALL_ACCEPTANCE_CASES;
   std::string only = "*";
   unsigned jobs = 1;
@@ -59,6 +59,10 @@ std::optional<Arguments> parse_arguments(int argc, char** argv) {
       "a shell command that prints the rows of one stream as JSON lines; it is told by LANDFALL_CONFIG, "
       "LANDFALL_CATALOG, LANDFALL_STREAM and LANDFALL_NAMESPACE");
   add("features", options::value(&arguments.features), "a file with what the destination does not do");
+  add("prepare", options::value(&arguments.prepare),
+      "a shell command that makes what each case needs; it is told by CASE and SCRATCH, as in the configuration, and "
+      "by LANDFALL_CONFIG");
+  add("clean", options::value(&arguments.clean), "a shell command that takes it away again");
   add("cases", options::value(&arguments.cases)->default_value(arguments.cases), "the folder of the cases");
   add("only", options::value(&arguments.only)->default_value("*"), "run the cases whose name matches");
   add("junit", options::value(&arguments.junit), "write a report in JUnit's XML to this file");
@@ -89,7 +93,7 @@ void refuse_unknown(std::string const& name, std::set<std::string> const& known,
 }
 
 void read_features(fs::path const& file, std::set<std::string> const& known, Judged& judged) {
-  auto const value = parse_exact(read_file(file), true);
+  auto const value = parse_exact(with_environment(read_file(file)), true);
   for (auto const& [name, member] : value.as_object()) {
     if (name == "lacks") {
       for (auto const& lacked : member.as_object()) {
@@ -110,7 +114,9 @@ Judged read_judged(Arguments const& arguments, std::set<std::string> const& know
   Judged judged;
   judged.command = arguments.command;
   judged.reader = arguments.reader;
-  judged.config = read_file(arguments.config);
+  judged.prepare = arguments.prepare;
+  if (!arguments.keep) judged.clean = arguments.clean;
+  judged.config = with_environment(read_file(arguments.config));
   judged.timeout = std::chrono::seconds(arguments.timeout_s);
   if (!arguments.features.empty()) read_features(arguments.features, known, judged);
   return judged;
@@ -144,13 +150,7 @@ Verdict verdict_of(Prepared const& prepared, Judged const& judged) {
     verdict.kind = Verdict::Kind::skipped;
     return verdict;
   }
-  try {
-    return run_case(prepared.one, judged, prepared.placeholders);
-  } catch (std::exception const& error) {
-    verdict.kind = Verdict::Kind::failed;
-    verdict.text = fmt::format("  {}\n", error.what());
-    return verdict;
-  }
+  return run_case(prepared.one, judged, prepared.placeholders);
 }
 
 void run_all(std::vector<Prepared> const& prepared, Judged const& judged, unsigned jobs, Report& report) {

@@ -293,6 +293,53 @@ std::string last_lines(std::string const& text, std::size_t count) {
   return text.substr(begin);
 }
 
+/// Runs `command` in the place of the case. What is wrong, or nothing.
+std::string problems_of_helper(char const* name, std::string const& command, Judged const& judged,
+                               Placeholders const& placeholders) {
+  if (command.empty()) return "";
+  fs::create_directories(placeholders.scratch);
+  auto const config = placeholders.scratch / "config.json";
+  std::ofstream(config) << placeholders.apply(judged.config);
+  auto const errors = placeholders.scratch / fmt::format("{}.stderr", name);
+  try {
+    Child child("sh -c", {command}, errors,
+                {"CASE=" + placeholders.case_name, "SCRATCH=" + placeholders.scratch.string(),
+                 "LANDFALL_CONFIG=" + config.string()});
+    child.close_stdin();
+    auto const code = child.await_end(std::chrono::steady_clock::now() + judged.timeout);
+    if (code == 0) return "";
+    return fmt::format("  --{} ended with {}\n{}", name, exit_text(code),
+                       indented(last_lines(read_file(errors), 10) + "\n"));
+  } catch (Hung const& hung) {
+    return fmt::format("  --{} hangs: after {} s it {}\n", name, judged.timeout.count(), hung.what());
+  } catch (std::exception const& error) {
+    return fmt::format("  --{}: {}\n", name, error.what());
+  }
+}
+
+/// What is wrong, sync by sync; nothing behind the first that went wrong.
+std::string problems_of_syncs(Case const& one, Judged const& judged, Placeholders const& placeholders) {
+  auto features = judged.features;
+  features.missing_is_null = features.missing_is_null || one.missing_is_null;
+  std::string text;
+  for (std::size_t i = 0; i < one.syncs.size() && text.empty(); ++i) {
+    auto const folder = folder_of(i, placeholders);
+    Run run(one.syncs[i], judged, placeholders, folder);
+    auto const problems = run.problems();
+    if (!problems.empty()) text += fmt::format("  sync {}:\n{}", i + 1, indented(problems));
+    for (auto const& check : one.syncs[i].rows) {
+      auto const rows = rows_problems(check, judged, features, folder, catalog_of(check, one, i, placeholders));
+      if (rows.empty()) continue;
+      auto const place = check.name_space ? *check.name_space + "." + check.stream : check.stream;
+      text += fmt::format("  rows of {} after sync {}:\n{}", place, i + 1, indented(rows));
+    }
+    if (text.empty()) continue;
+    auto const stderr_text = last_lines(read_file(folder / "stderr"), 10);
+    if (!stderr_text.empty()) text += fmt::format("  stderr:\n{}", indented(stderr_text + "\n"));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string reason_to_skip(Case const& one, Judged const& judged) {
@@ -312,24 +359,13 @@ std::string reason_to_skip(Case const& one, Judged const& judged) {
 
 Verdict run_case(Case const& one, Judged const& judged, Placeholders const& placeholders) {
   auto const begin = std::chrono::steady_clock::now();
-  auto features = judged.features;
-  features.missing_is_null = features.missing_is_null || one.missing_is_null;
-  std::string text;
-  for (std::size_t i = 0; i < one.syncs.size() && text.empty(); ++i) {
-    auto const folder = folder_of(i, placeholders);
-    Run run(one.syncs[i], judged, placeholders, folder);
-    auto const problems = run.problems();
-    if (!problems.empty()) text += fmt::format("  sync {}:\n{}", i + 1, indented(problems));
-    for (auto const& check : one.syncs[i].rows) {
-      auto const rows = rows_problems(check, judged, features, folder, catalog_of(check, one, i, placeholders));
-      if (rows.empty()) continue;
-      auto const place = check.name_space ? *check.name_space + "." + check.stream : check.stream;
-      text += fmt::format("  rows of {} after sync {}:\n{}", place, i + 1, indented(rows));
-    }
-    if (text.empty()) continue;
-    auto const stderr_text = last_lines(read_file(folder / "stderr"), 10);
-    if (!stderr_text.empty()) text += fmt::format("  stderr:\n{}", indented(stderr_text + "\n"));
+  std::string text = problems_of_helper("prepare", judged.prepare, judged, placeholders);
+  try {
+    if (text.empty()) text = problems_of_syncs(one, judged, placeholders);
+  } catch (std::exception const& error) {
+    text = fmt::format("  {}\n", error.what());
   }
+  text += problems_of_helper("clean", judged.clean, judged, placeholders);
   Verdict verdict;
   verdict.kind = text.empty() ? Verdict::Kind::passed : Verdict::Kind::failed;
   verdict.text = text;

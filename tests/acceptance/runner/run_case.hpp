@@ -17,6 +17,7 @@ struct Judged {
   std::string config;                          ///< text, with placeholders
   std::map<std::string, std::string> configs;  ///< others that cases name, with placeholders
   std::string reader;                          ///< prints the rows of one stream
+  std::string prepare, clean;                  ///< run before and behind each case; empty: there is nothing to do
   Features features;
   std::chrono::seconds timeout{60};  ///< for each start of a program
 };

@@ -1,0 +1,44 @@
+// Prints the rows of a stream of destination-postgres.
+
+#include <string>
+
+#include <landfall/table/naming.hpp>
+#include <landfall/table/sql_text.hpp>
+#include <landfall/table/table_schema.hpp>
+
+#include "catalog.hpp"
+#include "connection.hpp"
+#include "postgres_tables.hpp"
+#include "settings.hpp"
+#include "table_reader.hpp"
+
+namespace {
+
+void print_rows(table_reader::Question const& asked) {
+  postgres::Settings const settings = postgres::settings_of(asked.configuration);
+  landfall::TableNames const names(asked.catalog, postgres::name_rules(), settings.schema);
+  landfall::StreamTables const& tables = names.of(asked.stream);
+  postgres::SecretFiles const secrets(settings.tls);
+  postgres::Connection connection(settings, secrets);
+  if (!postgres::table_exists(connection, tables.final_table)) return;
+  auto const columns = postgres::names_of(postgres::schema_of(connection, tables.final_table));
+  // As JSON: numbers with all their digits, moments in ISO 8601.
+  landfall::SqlText sql;
+  sql << "SELECT ";
+  for (auto const& column : columns) sql << "to_json(" << column << ")::text, ";
+  sql << "ctid FROM " << tables.final_table << " ORDER BY ctid";
+  postgres::Result const rows = connection.run(sql);
+  for (int row = 0; row < rows.rows(); ++row) {
+    table_reader::RowLine line(tables);
+    int place = 0;
+    for (auto const& column : columns) {
+      line.add(column, rows.is_null(row, place) ? "null" : rows.text(row, place));
+      ++place;
+    }
+    line.print();
+  }
+}
+
+}  // namespace
+
+int main() { return table_reader::run(print_rows); }
