@@ -20,7 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COPY = os.path.join(ROOT, "build-mutations", "tree")
 BUILD = os.path.join(ROOT, "build-mutations", "build")
 SIMULATED = ["bin/landfall-sim", "--seeds", "1..4000"]
-ROOMS = ["runtime", "spill", "state", "launcher", "pipeline", "tasks", "connector", "testing"]
+ROOMS = ["runtime", "table", "spill", "state", "launcher", "pipeline", "tasks", "connector", "testing"]
 
 # What is broken, where, the line as it is, the line as it must not be.
 MUTATIONS = [
@@ -201,6 +201,30 @@ MUTATIONS = [
      "      stop_reading_ahead();  // the room", "      // the room"),
     ("that nothing is left is not written down", "src/spill/spill_core.cpp",
      "  if (live_.empty()) return true;\n", ""),
+    ("a refresh goes on with the rows of another one", "src/table/load_plan.cpp",
+     "plan.leftover = work_is_ours ? Leftover::keep : Leftover::drop;", "plan.leftover = Leftover::keep;"),
+    ("a refresh that was interrupted begins anew", "src/table/load_plan.cpp",
+     "plan.otherwise = End::keep;", "plan.otherwise = End::drop;"),
+    ("a refresh replaces rows of its own", "src/table/load_plan.cpp",
+     "if (!dedups(stream) && final_is_ours) {", "if (false) {"),
+    ("what an attempt left is mixed with the next", "src/table/table_loader.cpp",
+     "co_await operations_.drop(tables_.attempt_table);", ""),
+    ("a table that will be replaced is changed before", "src/table/table_loader.cpp",
+     "if (!is_replaced) co_await ensure(tables_.final_table);", "co_await ensure(tables_.final_table);"),
+    ("a batch that was begun is not looked up", "src/table/table_loader.cpp",
+     "if (may_be_loaded(records.id())) records", "if (false) records"),
+    ("halves of a batch are looked up as one", "src/table/table_loader.cpp",
+     "asked_for_[records.id()] = numbers_in(records);", "asked_for_[BatchId(records.id().value)] = numbers_in(records);"),
+    ("two processes have the same first batch", "src/table/table_loader.cpp",
+     "batch.is_unique_over_processes() ? std::string() : run_", "std::string()"),
+    ("rows that wait do not know their order", "src/table/table_rows.cpp",
+     "*first_in_order_ + static_cast<std::int64_t>(record.number());", "*first_in_order_;"),
+    ("deleted rows always stay", "src/table/table_loader.cpp",
+     "if (settings_.deletions == Deletions::hard) {", "if (false) {"),
+    ("the cursor does not count", "src/table/table_loader.cpp",
+     "if (!stream_.cursor_field.empty()) rule.cursor = tables_.column(stream_.cursor_field.front());", ""),
+    ("a column that is gone stays", "src/table/table_schema.cpp",
+     "change.dropped.push_back(column);", ""),
 ]
 
 

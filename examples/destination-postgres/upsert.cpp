@@ -61,7 +61,7 @@ void collect_new(Connection& connection, TableName const& from, landfall::TableS
     sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
   }
   add_rank_columns(sql, schema, rule);
-  sql << " FROM " << from << " ORDER BY ";
+  sql << " FROM ONLY " << from << " ORDER BY ";
   sql.list(rule.primary_key) << ", cursor DESC NULLS LAST, extracted DESC, "
                              << Identifier(std::string(landfall::MetaColumns::read_order)) << " DESC NULLS LAST";
   connection.run(sql);
@@ -101,7 +101,7 @@ void collect_old_with(Connection& connection, TableName const& to, landfall::Tab
     sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
   }
   add_rank_columns(sql, schema, rule);
-  sql << " FROM " << to << ") AS t ON ";
+  sql << " FROM ONLY " << to << ") AS t ON ";
   for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
     if (i > 0) sql << " AND ";
     Identifier const column = key_column(i);
@@ -129,13 +129,13 @@ void collect_old(Connection& connection, TableName const& to, landfall::TableSch
 void put_newest(Connection& connection, TableName const& from, TableName const& to,
                 landfall::TableSchema const& schema) {
   SqlText remove;
-  remove << "DELETE FROM " << to
+  remove << "DELETE FROM ONLY " << to
          << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE NOT stays OR deleted))";
   connection.run(remove);
   SqlText add;
   add << "INSERT INTO " << to << " (";
   add.list(names_of(schema)) << ") SELECT ";
-  add.list(names_of(schema)) << " FROM " << from
+  add.list(names_of(schema)) << " FROM ONLY " << from
                              << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_new WHERE NOT deleted "
                                 "EXCEPT ALL SELECT rival FROM pg_temp._landfall_old WHERE stays))";
   connection.run(add);
@@ -143,7 +143,8 @@ void put_newest(Connection& connection, TableName const& from, TableName const& 
 
 }  // namespace
 
-// Only the places of rows are sorted and compared, not the rows.
+// Only the places of rows are sorted and compared, not the rows. A place says nothing in tables that inherit from
+// these: hence ONLY.
 void upsert_rows(Connection& connection, TableName const& from, TableName const& to,
                  landfall::TableSchema const& schema, UpsertRule const& rule) {
   SqlText prepare;

@@ -32,6 +32,62 @@ class PostgresStore final : public TableStore {
   postgres::PostgresTables tables_{database_.settings()};
 };
 
+// ---- what this store alone has ----
+
+struct PostgresTablesTest : ::testing::Test {
+  template <class T>
+  T run(awaitable<T> call) {
+    return simulation.run_coroutine(std::move(call));
+  }
+  void sql(SqlLiteral text) {
+    SqlText statement;
+    statement << text;
+    database.run(statement);
+  }
+  static TableName named(std::string name) { return TableName(Identifier("public"), Identifier(std::move(name))); }
+
+  testing::Simulation simulation;
+  ScratchDatabase database;
+  postgres::PostgresTables tables{database.settings()};
+};
+
+TEST_F(PostgresTablesTest, WhatIsNoPlainTableIsSaid) {
+  sql("CREATE TABLE plain (a bigint)");
+  sql("CREATE VIEW a_view AS SELECT * FROM plain");
+  sql("CREATE MATERIALIZED VIEW a_materialized_view AS SELECT * FROM plain");
+  sql("CREATE SEQUENCE a_sequence");
+  sql("CREATE INDEX an_index ON plain (a)");
+  sql("CREATE TABLE partitioned (a bigint) PARTITION BY RANGE (a)");
+  EXPECT_EQ(run(tables.find(named("plain")))->other_kind, "");
+  EXPECT_EQ(run(tables.find(named("a_view")))->other_kind, "view");
+  EXPECT_EQ(run(tables.find(named("a_materialized_view")))->other_kind, "materialized view");
+  EXPECT_EQ(run(tables.find(named("a_sequence")))->other_kind, "sequence");
+  EXPECT_EQ(run(tables.find(named("an_index")))->other_kind, "index");
+  EXPECT_EQ(run(tables.find(named("partitioned")))->other_kind, "partitioned table");
+}
+
+// Places of rows are not unique over tables that inherit.
+TEST_F(PostgresTablesTest, AnUpsertLeavesTablesThatInheritAlone) {
+  TableSchema schema;
+  schema.columns = {TableColumn(Identifier("_airbyte_extracted_at"), ColumnType::timestamp_with_timezone),
+                    TableColumn(Identifier("id"), ColumnType::integer)};
+  schema.primary_key = {Identifier("id")};
+  run(tables.create(named("people"), schema));
+  sql("CREATE TABLE heirs () INHERITS (people)");
+  sql("INSERT INTO people VALUES ('2024-01-01', 1)");
+  sql("INSERT INTO heirs VALUES ('2024-01-01', 7)");
+  sql("CREATE TABLE waiting AS SELECT *, 1::bigint AS _landfall_read_order FROM ONLY people");
+  UpsertRule rule;
+  rule.primary_key = schema.primary_key;
+  run(tables.upsert(named("waiting"), named("people"), schema, rule, TableOperations::Source::is_dropped));
+  SqlText ask;
+  ask << "SELECT id FROM people ORDER BY id";
+  auto const found = database.run(ask);
+  ASSERT_EQ(found.rows(), 2);
+  EXPECT_EQ(found.integer(0, 0), 1);
+  EXPECT_EQ(found.integer(1, 0), 7);
+}
+
 INSTANTIATE_TEST_SUITE_P(Postgres, TableOperationsContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
 
