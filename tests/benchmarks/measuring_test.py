@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of run.py, tables.py and their parts: that a program which does not do its work is never measured as a fast one.
+"""Tests of run.py, tables.py and their parts: a program that does not do its work is never measured as a fast one.
 
 LANDFALL_TEST_POSTGRES: a folder in which tests/postgres/server.sh has started a server; without it, that is not tested.
 """

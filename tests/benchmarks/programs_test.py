@@ -258,8 +258,8 @@ class TableLimits(unittest.TestCase):
         return store
 
     def rows_of(self, store, columns, stream, key="id"):
-        text = store.ask(f'SELECT coalesce(json_agg(json_build_array({columns}) ORDER BY {key}), \'[]\') FROM "{stream}"')
-        return json.loads(text)
+        rows = f"json_agg(json_build_array({columns}) ORDER BY {key})"
+        return json.loads(store.ask(f'SELECT coalesce({rows}, \'[]\') FROM "{stream}"'))
 
     def test_sqlite_gets_every_record_as_it_came(self):
         lines = generate(catalog=self.catalog)

@@ -1,4 +1,4 @@
-"""What a table of measurements is made of: rows of two sides that do the same work, run in turns, and the command line."""
+"""What a table of measurements is made of: rows of two sides that do the same work in turns, and a command line."""
 
 import argparse
 import dataclasses

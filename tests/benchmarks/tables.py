@@ -74,7 +74,7 @@ FASTER_BY_A_TENTH = 0.91
 
 def dedup_row(store, times):
     return Row(f"{store}-dedup-{times}x",
-               f"a batch, half of it updates, into a table {times} times as large; against a table as large as the batch",
+               f"a batch, half of it updates, into a table {times} times as large; against one as large as the batch",
                Side(store, input=f"changes-{times}", known=f"known-{times}"),
                Side(store, input="changes-1", known="known-1"), (time_within(1.3),))
 
@@ -91,7 +91,7 @@ ROWS = [
         Side("postgres", input="updates"), Side("postgres", "postgres-dedup", input="updates"), (time_within(1.25),)),
     dedup_row("postgres", 10),
     dedup_row("postgres", 100),
-    Row("sqlite-raw", "append, the whole record as text; the loop: one prepared INSERT, write-ahead log, one transaction",
+    Row("sqlite-raw", "append, the whole record as text; the loop: one prepared INSERT, a write-ahead log",
         Side("sqlite", is_raw=True), Side("sqlite", "sqlite-raw"), (time_within(1.25),)),
     Row("sqlite-raw-journal", "the same; the loop: with a rollback journal, which a new file does not need",
         Side("sqlite", is_raw=True), Side("sqlite", "sqlite-raw", more=("--journal", "delete")),

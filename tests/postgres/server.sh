@@ -47,7 +47,8 @@ newest_programs() {
 
 check() {
   programs=$(newest_programs)
-  [ -n "$programs" ] || fail "there is no PostgreSQL server in /usr/lib/postgresql/*/bin or in PATH (Debian: postgresql)"
+  [ -n "$programs" ] ||
+    fail "there is no server in /usr/lib/postgresql/*/bin or in PATH (Debian's package: postgresql)"
   [ "$(id -u)" = 0 ] || return 0
   id postgres >/dev/null 2>&1 || fail "PostgreSQL does not run as root, and there is no user postgres"
   command -v runuser >/dev/null || fail "PostgreSQL does not run as root, and there is no runuser"

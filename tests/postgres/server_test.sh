@@ -18,6 +18,7 @@ expect() { # WANTED GOT
 }
 
 ask() { sh "$server" psql "$folder" -Atc "$1"; }
+setting() { ask "SHOW $1"; }
 pid() { head -n 1 "$(cat "$folder/place")/data/postmaster.pid"; }
 
 refused() { # WORDS ARGUMENT ...
@@ -43,9 +44,11 @@ refused "there is no cluster" run "$folder" true
 step "a started server answers, by a socket only"
 sh "$server" start "$folder"
 expect "1" "$(ask 'SELECT 1')"
-expect "|off|UTF8" "$(ask "SELECT current_setting('listen_addresses'), current_setting('fsync'), current_setting('server_encoding')")"
-expect "$(cat "$folder/host")" "$(ask "SHOW unix_socket_directories")"
-expect "$(cat "$folder/port")" "$(ask "SHOW port")"
+expect "" "$(setting listen_addresses)"
+expect "off" "$(setting fsync)"
+expect "UTF8" "$(setting server_encoding)"
+expect "$(cat "$folder/host")" "$(setting unix_socket_directories)"
+expect "$(cat "$folder/port")" "$(setting port)"
 
 step "a command is told where it is"
 code=0
@@ -82,7 +85,8 @@ expect "7" "$(ask 'SELECT answer FROM kept')"
 
 step "stop, also with a connection that waits for something"
 (ask 'SELECT pg_sleep(100)' >/dev/null 2>&1 || true) &
-until [ "$(ask "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1%' AND pid <> pg_backend_pid()")" = 1 ]; do sleep 0.1; done
+sleeping="SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+until [ "$(ask "$sleeping")" = 1 ]; do sleep 0.1; done
 sh "$server" stop "$folder"
 refused "No such file" psql "$folder" -c 'SELECT 1'
 sh "$server" stop "$folder"
@@ -102,11 +106,13 @@ sh "$server" start "$folder" --tcp --set max_connections=7 --set "cluster_name=i
 place=$(cat "$folder/place")
 [ "$place" != "$folder/server" ] || expect "another place" "$place"
 expect "127.0.0.1" "$(cat "$folder/host")"
-expect "$(cat "$folder/port")|7|it's one" "$(ask "SELECT current_setting('port'), current_setting('max_connections'), current_setting('cluster_name')")"
+expect "$(cat "$folder/port")" "$(setting port)"
+expect "7" "$(setting max_connections)"
+expect "it's one" "$(setting cluster_name)"
 expect "t" "$(ask 'SELECT inet_client_addr() IS NOT NULL')"
 port=$(cat "$folder/port")
 sh "$server" crash "$folder"
 sh "$server" start "$folder"
-expect "$port" "$(ask 'SHOW port')"
+expect "$port" "$(setting port)"
 sh "$server" remove "$folder"
 [ ! -e "$folder" ] && [ ! -e "$place" ] || expect "no folders" "$(ls -d "$folder" "$place")"
