@@ -19,7 +19,8 @@ namespace {
 Identifier meta_column(std::string_view name) { return Identifier(std::string(name)); }
 
 std::string kind_named(std::string const& relkind) {
-  if (relkind == "r" || relkind == "p") return "table";
+  if (relkind == "r") return "table";
+  if (relkind == "p") return "partitioned table";  // places of rows (ctid) say too little there
   if (relkind == "v") return "view";
   if (relkind == "m") return "materialized view";
   if (relkind == "f") return "foreign table";
