@@ -1,5 +1,13 @@
 #include "database.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/error.hpp>
 
@@ -11,37 +19,74 @@ using landfall::SqlText;
 
 namespace {
 
-landfall::Error error_of(sqlite3* database, int code) {
+bool may_write(std::filesystem::path const& path) noexcept { return ::access(path.c_str(), W_OK) == 0; }
+
+/// Why nobody can work with a file in this place, and what to do; `reason`, where nothing is seen.
+std::string problem_with_place(std::filesystem::path const& path, std::string const& reason) {
+  std::error_code ignored;
+  auto const folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  if (std::filesystem::is_directory(path, ignored)) return "it is a folder: name a file in it";
+  if (!std::filesystem::exists(folder, ignored))
+    return fmt::format("its folder {} is not there: make it", folder.string());
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return fmt::format("{} is no folder: choose another destination_path", folder.string());
+  }
+  if (std::filesystem::exists(path, ignored) && !may_write(path)) {
+    return fmt::format("the file cannot be written to ({}): allow it, or choose another destination_path",
+                       std::strerror(errno));
+  }
+  if (!may_write(folder)) {  // for the files that SQLite puts beside it, too
+    return fmt::format("its folder cannot be written to ({}): allow it, or choose another destination_path",
+                       std::strerror(errno));
+  }
+  return reason + ": the file and its folder must be there and writable";
+}
+
+/// The name of the file, what is wrong, and what to do.
+landfall::Error error_of(std::string const& file, sqlite3* database, int code) {
   using landfall::ErrorClass;
-  char const* const file = database != nullptr ? sqlite3_db_filename(database, "main") : nullptr;
-  std::string const text = fmt::format("{}: {}", file != nullptr && *file != '\0' ? file : "the database",
-                                       database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+  std::string const reason = database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code);
+  int const system_code = database != nullptr ? sqlite3_system_errno(database) : 0;
+  auto const error = [&](ErrorClass error_class, std::string_view what) {
+    return landfall::Error(error_class, fmt::format("{}: {}", file, what));
+  };
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return landfall::Error(ErrorClass::transient, text + ": another program is writing to it");
+      return error(ErrorClass::transient, reason + ": another program writes to it: wait for it, or end it");
     case SQLITE_FULL:
-      return landfall::Error(ErrorClass::transient, text + ": make room on its disk");
+      return error(ErrorClass::transient, "the disk is full: make room on it");
     case SQLITE_IOERR:
+      if (system_code == ENOSPC || system_code == EDQUOT) {
+        return error(ErrorClass::transient, "the disk is full: make room on it");
+      }
+      return error(ErrorClass::transient,
+                   system_code == 0 ? reason : fmt::format("{} ({})", reason, std::strerror(system_code)));
     case SQLITE_NOMEM:
-      return landfall::Error(ErrorClass::transient, text);
+      return error(ErrorClass::transient, reason);
     case SQLITE_CORRUPT:
-      return landfall::Error(ErrorClass::config,
-                             text + ": the file is broken: restore it from a backup, or move it away");
+      return error(ErrorClass::config, reason + ": the file is broken: restore it from a backup, or move it away");
     case SQLITE_NOTADB:
-      return landfall::Error(ErrorClass::config, text + ": choose another destination_path");
+      return error(ErrorClass::config, "this is no SQLite database: choose another destination_path");
+    case SQLITE_CONSTRAINT:
+      return error(ErrorClass::config, reason + ": somebody has put a constraint on the table: drop it");
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:
-      return landfall::Error(ErrorClass::config, text + ": the file and its folder must be there and writable");
+      return error(ErrorClass::config, problem_with_place(file, reason));
     default:
-      return landfall::Error(ErrorClass::system, text);
+      return error(ErrorClass::system, reason);
   }
 }
 
+std::string file_of(sqlite3* database) {
+  char const* const name = sqlite3_db_filename(database, "main");
+  return name != nullptr ? name : "the database";
+}
+
 void check(sqlite3* database, int code) {
-  if (code != SQLITE_OK) throw error_of(database, code);
+  if (code != SQLITE_OK) throw error_of(file_of(database), database, code);
 }
 
 using Compare = int (*)(std::string_view, std::string_view) noexcept;
@@ -74,7 +119,7 @@ bool Statement::step() {
   int const code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  throw error_of(database_, code);
+  throw error_of(file_of(database_), database_, code);
 }
 
 void Statement::reset() noexcept { sqlite3_reset(statement_.get()); }
@@ -107,7 +152,7 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   int const code =
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   database_.reset(opened);
-  check(opened, code);
+  if (code != SQLITE_OK) throw error_of(path, opened, code);
   check(opened, sqlite3_extended_result_codes(opened, 1));
   check(opened, sqlite3_busy_timeout(opened, patience_ms));
   // A quoted name of no column is an error: by default SQLite takes it for a string, and goes on.
@@ -119,6 +164,10 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   run(SqlText() << "PRAGMA legacy_alter_table = ON");
   run(SqlText() << "PRAGMA journal_mode = WAL");
   run(SqlText() << "PRAGMA synchronous = FULL");
+  // Room for what a batch changes, so that it is written once, when it is committed; and 64 MiB of log before all that
+  // is in it goes to the file, instead of 4.
+  run(SqlText() << "PRAGMA cache_size = -8000");
+  run(SqlText() << "PRAGMA wal_autocheckpoint = 16000");
 }
 
 void Database::run(SqlText const& sql) { prepare(sql).execute(); }

@@ -1,7 +1,13 @@
 #include "sqlite_tables.hpp"
 
 #include <filesystem>
+#include <utility>
 
+#include <gmock/gmock.h>
+
+#include <landfall/testing/simulation.hpp>
+
+#include "database.hpp"
 #include "examples/scratch_folder.hpp"
 #include "table/table_operations_contract.hpp"
 
@@ -34,12 +40,151 @@ class SqliteStore final : public TableStore {
   sqlite::SqliteTables tables_{path_};
 };
 
-TEST(SqliteDatabase, ANameOfNoColumnIsAnErrorAndNoString) {
-  ScratchFolder const folder;
-  sqlite::Database database((folder.path() / "test.sqlite").string(), 1000);
-  database.run(SqlText() << "CREATE TABLE t (a)");
-  EXPECT_THROW(database.run(SqlText() << "SELECT " << Identifier("b") << " FROM t"), Error);
-  EXPECT_THROW(database.run(SqlText() << "CREATE INDEX i ON t (" << Identifier("b") << ")"), Error);
+/// A table of a stream, and what others do to it.
+class SqliteTables : public ::testing::Test {
+ protected:
+  template <class T>
+  T run(awaitable<T> call) {
+    return simulation.run_coroutine(std::move(call));
+  }
+
+  static TableSchema schema_with(std::vector<std::string> const& names, std::vector<Identifier> key = {}) {
+    TableSchema schema;
+    schema.columns = {TableColumn(Identifier("_airbyte_raw_id"), ColumnType::text, false),
+                      TableColumn(Identifier("_airbyte_extracted_at"), ColumnType::timestamp_with_timezone, false),
+                      TableColumn(Identifier("_airbyte_meta"), ColumnType::json, false),
+                      TableColumn(Identifier("_airbyte_generation_id"), ColumnType::integer)};
+    for (auto const& name : names) schema.columns.emplace_back(Identifier(name), ColumnType::integer);
+    schema.primary_key = std::move(key);
+    return schema;
+  }
+
+  /// A table with a row, which has 1, 2, ... in its columns.
+  void make(std::string const& table, TableSchema const& schema, int first) {
+    run(tables.create(named(table), schema));
+    SqlText sql;
+    sql << "INSERT INTO " << named(table) << " VALUES ('', '', '', NULL";
+    for (std::size_t i = 4; i < schema.columns.size(); ++i) sql << ", " << first++;
+    database().run(sql << ")");
+  }
+
+  void alter(std::string const& table, TableSchema const& wanted) {
+    auto const found = run(tables.find(named(table)));
+    run(tables.alter(named(table), change_between(named(table), found->schema, wanted), wanted));
+  }
+
+  /// The first column of all rows.
+  std::vector<std::int64_t> numbers(SqlText const& sql) {
+    auto other = database();
+    auto found = other.prepare(sql);
+    std::vector<std::int64_t> numbers;
+    while (found.step()) numbers.push_back(found.integer(0));
+    return numbers;
+  }
+
+  static TableName named(std::string const& name) { return TableName(Identifier(), Identifier(name)); }
+  sqlite::Database database() const { return sqlite::Database(path, 1000); }
+
+  testing::Simulation simulation;
+  ScratchFolder folder;
+  std::string const path = (folder.path() / "test.sqlite").string();
+  sqlite::SqliteTables tables{path};
+};
+
+using Numbers = std::vector<std::int64_t>;
+
+TEST_F(SqliteTables, ViewsOfOthersReadOnWhenTheirTableIsReplacedOrChanged) {
+  make("users", schema_with({"id"}), 1);
+  database().run(SqlText() << "CREATE VIEW ids AS SELECT id FROM users");
+  database().run(SqlText() << "CREATE VIEW lost AS SELECT id FROM no_such_table");
+  make("new", schema_with({"id"}), 2);
+  run(tables.replace(named("users"), named("new"), std::nullopt));
+  EXPECT_EQ(numbers(SqlText() << "SELECT id FROM ids"), Numbers{2});
+  alter("users", schema_with({"id", "more"}));
+  EXPECT_EQ(numbers(SqlText() << "SELECT id FROM ids"), Numbers{2});
+  TableSchema retyped = schema_with({"id"});
+  retyped.columns.back().type = ColumnType::text;
+  alter("users", retyped);
+  EXPECT_EQ(numbers(SqlText() << "SELECT id FROM ids"), Numbers{2});
+  EXPECT_EQ(run(tables.find(named("ids")))->other_kind, "view");
+}
+
+TEST_F(SqliteTables, AColumnOfSomebodyElseStaysWhenColumnsAreAdded) {
+  make("users", schema_with({"id"}), 1);
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note INTEGER DEFAULT 7");
+  alter("users", schema_with({"id", "more"}));
+  EXPECT_EQ(numbers(SqlText() << "SELECT note FROM users WHERE more IS NULL"), Numbers{7});
+}
+
+TEST_F(SqliteTables, AColumnOfSomebodyElseIsNotLostByAChange) {
+  make("users", schema_with({"id"}), 1);
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note INTEGER DEFAULT 7");
+  TableSchema retyped = schema_with({"id"});
+  retyped.columns.back().type = ColumnType::text;
+  try {
+    alter("users", retyped);
+    FAIL() << "it is written anew";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_STREQ(error.what(),
+                 "users: the column note (INTEGER) would be lost by a change of the table: drop it, or move it to a "
+                 "table of its own");
+  }
+  EXPECT_EQ(numbers(SqlText() << "SELECT note FROM users"), Numbers{7});
+}
+
+TEST_F(SqliteTables, TheKeyOfATableIsChangedWithoutWritingItAnew) {
+  make("users", schema_with({"id", "other"}, {Identifier("id")}), 1);
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note INTEGER DEFAULT 7");
+  alter("users", schema_with({"id", "other"}, {Identifier("other"), Identifier("id")}));
+  EXPECT_EQ(run(tables.find(named("users")))->schema.primary_key, (std::vector{Identifier("other"), Identifier("id")}));
+  alter("users", schema_with({"id", "other"}));
+  EXPECT_TRUE(run(tables.find(named("users")))->schema.primary_key.empty());
+  EXPECT_EQ(numbers(SqlText() << "SELECT note FROM users"), Numbers{7});
+}
+
+/// Counts, in hundreds, what SQLite's virtual machine does on all databases that are opened meanwhile.
+class StepCounter {
+ public:
+  StepCounter() { ::sqlite3_auto_extension(reinterpret_cast<void (*)()>(&on_open)); }
+  ~StepCounter() { ::sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(&on_open)); }
+
+  static long take() { return std::exchange(hundreds_, 0); }
+
+ private:
+  static int on_open(sqlite3* database, char const**, sqlite3_api_routines const*) {
+    ::sqlite3_progress_handler(database, 100, [](void*) { return ++hundreds_, 0; }, nullptr);
+    return SQLITE_OK;
+  }
+
+  inline static long hundreds_ = 0;
+};
+
+TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
+  TableSchema const schema = schema_with({"id", "part", "at"}, {Identifier("id"), Identifier("part")});
+  TableSchema const without_key = schema_with({"id", "part", "at"});
+  UpsertRule rule;
+  rule.primary_key = schema.primary_key;
+  rule.cursor = Identifier("at");
+  StepCounter const counter;
+  auto const steps_into = [&](int row_count) {
+    run(tables.create(named("users"), schema));
+    run(tables.create(named("batch"), without_key));
+    for (auto const& [table, count] : {std::pair("users", row_count), std::pair("batch", 100)}) {
+      database().run(SqlText() << "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " << count
+                               << ") INSERT INTO " << named(table)
+                               << " SELECT '', '', '', NULL, i, CASE i % 10 WHEN 0 THEN NULL ELSE i END, 1 FROM n");
+    }
+    StepCounter::take();
+    run(tables.upsert(named("batch"), named("users"), schema, rule, TableOperations::Source::is_dropped));
+    auto const steps = StepCounter::take();
+    EXPECT_EQ(numbers(SqlText() << "SELECT count(*) FROM users"), Numbers{row_count});
+    run(tables.drop(named("users")));
+    return steps;
+  };
+  long const small = steps_into(100);
+  EXPECT_GT(small, 10);
+  EXPECT_NEAR(static_cast<double>(steps_into(10'000)), static_cast<double>(small), 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableOperationsContract,
