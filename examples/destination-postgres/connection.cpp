@@ -1,5 +1,6 @@
 #include "connection.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,12 +10,14 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include <landfall/runtime/assert.hpp>
 
+#include "interruption.hpp"
 #include "server_error.hpp"
 
 namespace postgres {
@@ -63,14 +66,13 @@ Parameters parameters_of(Settings const& settings, SecretFiles const& secrets) {
   return made;
 }
 
-/// Waits for one of the events.
-bool is_ready(int socket, short events, std::chrono::steady_clock::time_point deadline) noexcept {
-  for (;;) {
-    auto const left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd waited{socket, events, 0};
-    int const count = ::poll(&waited, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
-    if (count >= 0 || errno != EINTR) return count > 0;
-  }
+/// OpenSSL would ask the terminal for the password of a key, or even stdin, where the records come from.
+void never_ask_for_passwords() {
+  static bool const is_set = [] {
+    PQsetSSLKeyPassHook_OpenSSL(PQdefaultSSLKeyPassHook_OpenSSL);
+    return true;
+  }();
+  static_cast<void>(is_set);
 }
 
 SqlText literal(landfall::SqlLiteral text) {
@@ -95,14 +97,35 @@ std::int64_t Result::integer(int row, int column) const {
 
 // ---- the session ----
 
-Connection::Connection(Settings const& settings, SecretFiles const& secrets) {
+/// How long a server is waited for that has yet to show that it works.
+struct Connection::Patience {
+  /// Waits for one of the events at the socket.
+  void await(int socket, short events) const {
+    std::array<pollfd, 2> waited = {{{socket, events, 0}, {interruption ? interruption->descriptor() : -1, POLLIN, 0}}};
+    for (;;) {
+      auto const left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      int const count = ::poll(waited.data(), waited.size(), static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+      if (count < 0 && errno == EINTR) continue;
+      if (waited[1].revents != 0) throw landfall::transient_error("the call was cancelled");
+      if (count > 0) return;
+      throw landfall::transient_error("{}, port {}, does not answer within {} s", settings.host, settings.port,
+                                      settings.connect_timeout_seconds);
+    }
+  }
+
+  Settings const& settings;
+  Interruption const* interruption;
+  std::chrono::steady_clock::time_point deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(settings.connect_timeout_seconds);
+};
+
+Connection::Connection(Settings const& settings, SecretFiles const& secrets, Interruption const* interruption) {
   try {
-    connect(settings, secrets);
-    // Notices (a table that is there already) would go to stderr.
-    PQsetNoticeReceiver(connection_, [](void*, PGresult const*) {}, nullptr);
-    socket_ = ::dup(PQsocket(connection_));
-    canceller_ = std::make_shared<Canceller>(connection_);
-    set_up(settings);
+    Patience const patience{settings, interruption};
+    connect(settings, secrets, patience);
+    socket_ = ::fcntl(PQsocket(connection_), F_DUPFD_CLOEXEC, 0);
+    if (socket_ < 0) throw landfall::system_error("no descriptor for a connection: {}", std::strerror(errno));
+    set_up(settings, patience);
   } catch (...) {
     close();
     throw;
@@ -112,29 +135,28 @@ Connection::Connection(Settings const& settings, SecretFiles const& secrets) {
 Connection::~Connection() { close(); }
 
 // Step by step, since libpq tells the SQLSTATE of a refusal only to those who have asked for it before.
-void Connection::connect(Settings const& settings, SecretFiles const& secrets) {
+void Connection::connect(Settings const& settings, SecretFiles const& secrets, Patience const& patience) {
+  never_ask_for_passwords();
   Parameters const parameters = parameters_of(settings, secrets);
   constexpr int dbname_is_a_name = 0;
   connection_ = PQconnectStartParams(parameters.names().data(), parameters.values().data(), dbname_is_a_name);
   if (connection_ == nullptr) throw landfall::transient_error("there is no memory for a connection");
+  // Notices (a table that is there already) would go to stderr.
+  PQsetNoticeReceiver(connection_, [](void*, PGresult const*) {}, nullptr);
   PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
-  auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(settings.connect_timeout_seconds);
   PostgresPollingStatusType next =
       PQstatus(connection_) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (next != PGRES_POLLING_OK) {
     if (next == PGRES_POLLING_FAILED) throw ServerError::of_connecting(connection_);
-    short const events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    if (!is_ready(PQsocket(connection_), events, deadline)) {
-      throw landfall::transient_error("no connection to {}, port {}, within {} s", settings.host, settings.port,
-                                      settings.connect_timeout_seconds);
-    }
+    patience.await(PQsocket(connection_), next == PGRES_POLLING_READING ? POLLIN : POLLOUT);
     next = PQconnectPoll(connection_);
   }
-  PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
+  PQsetErrorVerbosity(connection_, PQERRORS_TERSE);  // more of it quotes rows
 }
 
 bool Connection::is_stale() const noexcept {
-  return is_lost() || is_ready(PQsocket(connection_), POLLIN, std::chrono::steady_clock::now());
+  pollfd farewell{PQsocket(connection_), POLLIN, 0};
+  return is_lost() || ::poll(&farewell, 1, 0) != 0;
 }
 
 void Connection::close() noexcept {
@@ -142,22 +164,29 @@ void Connection::close() noexcept {
   if (socket_ >= 0) ::close(socket_);
 }
 
-void Connection::set_up(Settings const& settings) {
+void Connection::set_up(Settings const& settings, Patience const& patience) {
   SqlText sql;
   sql << "SET standard_conforming_strings = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = "
       << std::int64_t{1000} * settings.statement_timeout_seconds
       << "; SET lock_timeout = " << std::int64_t{1000} * settings.lock_timeout_seconds
       << "; SET idle_in_transaction_session_timeout = 0; "
          // What was acknowledged must survive a crash. Whoever asks for more than that gets it.
-         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-  run(sql);
+         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; "
+         // Without, a statement goes on for nobody.
+         "SELECT set_config('client_connection_check_interval', '1s', false) "
+         "WHERE current_setting('server_version_num')::int >= 140000 AND version() LIKE '%linux%'";
+  patient_run(sql, patience);
   constexpr int oldest = 10'00'00;  // txid_status()
   if (PQserverVersion(connection_) < oldest) throw landfall::config_error("the server must be PostgreSQL 10 or later");
 }
 
 // ---- statements ----
 
-void Connection::fail(PGresult const* result) { throw ServerError(connection_, result); }
+void Connection::fail(PGresult const* result) {
+  ServerError const error(connection_, result);
+  is_doubtful_ = is_doubtful_ || is_about_the_session(error.sqlstate);
+  throw error;
+}
 
 Result Connection::checked(Result result) {
   switch (PQresultStatus(result.get())) {
@@ -168,6 +197,19 @@ Result Connection::checked(Result result) {
       return result;
     default:
       fail(result.get());
+  }
+}
+
+void Connection::patient_run(SqlText const& sql, Patience const& patience) {
+  if (PQsendQuery(connection_, sql.text().c_str()) != 1) fail(nullptr);
+  for (;;) {
+    while (PQisBusy(connection_) == 1) {
+      patience.await(PQsocket(connection_), POLLIN);
+      if (PQconsumeInput(connection_) != 1) fail(nullptr);
+    }
+    Result result(PQgetResult(connection_));
+    if (result.get() == nullptr) return;
+    checked(std::move(result));
   }
 }
 
@@ -182,7 +224,11 @@ Result Connection::run(SqlText const& sql, std::initializer_list<std::string> pa
 }
 
 void Connection::drop_results() noexcept {
-  while (PGresult* const result = PQgetResult(connection_)) PQclear(result);
+  for (;;) {
+    Result const result(PQgetResult(connection_));
+    // libpq says COPY_IN without end where it has not noticed that it is over.
+    if (result.get() == nullptr || PQresultStatus(result.get()) == PGRES_COPY_IN) return;
+  }
 }
 
 void Connection::begin_copy(SqlText const& sql) {
@@ -213,11 +259,6 @@ void Connection::end_copy() {
 // Whoever waits for the socket sees its end.
 void Connection::interrupt() noexcept { ::shutdown(socket_, SHUT_RDWR); }
 
-void Connection::Canceller::cancel() noexcept {
-  std::array<char, 256> error{};
-  if (cancel_ != nullptr) PQcancel(cancel_, error.data(), static_cast<int>(error.size()));
-}
-
 // ---- transactions ----
 
 Transaction::Transaction(Connection& connection) : connection_(&connection) {
@@ -228,7 +269,7 @@ Transaction::~Transaction() {
   if (connection_ == nullptr || connection_->is_lost()) return;
   try {
     connection_->run(literal("ROLLBACK"));
-  } catch (landfall::Error const&) {  // the connection is not idle then, and not used again
+  } catch (landfall::Error const&) {  // the connection is not reusable then
   }
 }
 
@@ -239,8 +280,7 @@ void Transaction::commit() {
     // The answer to a COMMIT after an error that was overlooked.
     LANDFALL_ASSERT(std::string_view(PQcmdStatus(const_cast<PGresult*>(result.get()))) == "COMMIT");
   } catch (ServerError const& error) {
-    bool const nobody_knows = error.sqlstate.empty() || ends_connection(error.sqlstate);
-    if (nobody_knows) throw CommitLost(error.message(), id_);
+    if (error.is_fatal) throw CommitLost(error.message(), id_);
     throw;
   }
 }

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,13 +35,20 @@ class Result {
   std::unique_ptr<PGresult, Clear> result_;
 };
 
+class Interruption;
+
 /// One connection, whose session is set up: UTF-8, UTC, time-outs, commits that are durable.
 ///
 /// Threads: one at a time, but for interrupt(). All calls block.
+/// Gone:    where a call was interrupted, or this process ends, the server notices within a second, and rolls back. (On
+///          Linux, from PostgreSQL 14. Others go on with the statement until its end.)
 /// Errors:  ServerError.
 class Connection {
  public:
-  Connection(Settings const& settings, SecretFiles const& secrets);
+  /// Ready for use within connect_timeout_seconds, or not at all; given up when `interruption`, if there is one, is
+  /// interrupted. Only the name server may take longer.
+  /// Errors: ServerError; transient_error when it took too long or was given up.
+  Connection(Settings const& settings, SecretFiles const& secrets, Interruption const* interruption = nullptr);
   ~Connection();
   Connection(Connection const&) = delete;
   Connection& operator=(Connection const&) = delete;
@@ -57,39 +63,29 @@ class Connection {
   void put(std::string_view bytes);
   void end_copy();
 
-  /// False: it is lost, or in the middle of something.
-  bool is_idle() const noexcept { return PQtransactionStatus(connection_) == PQTRANS_IDLE; }
+  /// False: it is lost, in the middle of something, or of a session that had better be another.
+  bool is_reusable() const noexcept { return !is_doubtful_ && PQtransactionStatus(connection_) == PQTRANS_IDLE; }
   bool is_lost() const noexcept { return PQstatus(connection_) != CONNECTION_OK; }
-  /// Of an idle one: the server has said something, and that can only be its farewell.
+  /// Of one that nobody uses: the server has said something, and that can only be its farewell.
   bool is_stale() const noexcept;
 
   /// Ends the call that runs, and all later ones, with an error. Does not block. Any thread.
   void interrupt() noexcept;
-  /// Tells the server that nobody waits for the statement any more; blocks. Any thread, also later than this lives.
-  class Canceller {
-   public:
-    explicit Canceller(PGconn* connection) : cancel_(PQgetCancel(connection)) {}
-    ~Canceller() { PQfreeCancel(cancel_); }
-    Canceller(Canceller const&) = delete;
-    Canceller& operator=(Canceller const&) = delete;
-    void cancel() noexcept;
-
-   private:
-    PGcancel* cancel_;
-  };
-  std::shared_ptr<Canceller> canceller() const noexcept { return canceller_; }
 
  private:
+  struct Patience;
+
   Result checked(Result result);
   [[noreturn]] void fail(PGresult const* result);
   void drop_results() noexcept;
-  void connect(Settings const& settings, SecretFiles const& secrets);
-  void set_up(Settings const& settings);
+  void connect(Settings const& settings, SecretFiles const& secrets, Patience const& patience);
+  void set_up(Settings const& settings, Patience const& patience);
+  void patient_run(landfall::SqlText const& sql, Patience const& patience);
   void close() noexcept;
 
   PGconn* connection_ = nullptr;
   int socket_ = -1;  // the same socket under a number of our own, which libpq does not give to another
-  std::shared_ptr<Canceller> canceller_;
+  bool is_doubtful_ = false;
 };
 
 /// What is done while it lives is committed together, or not at all.

@@ -1,44 +1,11 @@
 #include "connections.hpp"
 
 #include <chrono>
-
-#include <landfall/runtime/assert.hpp>
+#include <exception>
 
 #include "server_error.hpp"
 
 namespace postgres {
-
-// ---- Interruption ----
-
-void Interruption::interrupt() noexcept {
-  std::lock_guard const lock(mutex_);
-  interrupted_ = true;
-  if (connection_ != nullptr) connection_->interrupt();
-}
-
-bool Interruption::is_interrupted() const {
-  std::lock_guard const lock(mutex_);
-  return interrupted_;
-}
-
-std::shared_ptr<Connection::Canceller> Interruption::canceller() const {
-  std::lock_guard const lock(mutex_);
-  return connection_ == nullptr ? nullptr : connection_->canceller();
-}
-
-void Interruption::attach(Connection& connection) {
-  std::lock_guard const lock(mutex_);
-  LANDFALL_ASSERT(connection_ == nullptr);
-  connection_ = &connection;
-  if (interrupted_) connection.interrupt();
-}
-
-void Interruption::detach() noexcept {
-  std::lock_guard const lock(mutex_);
-  connection_ = nullptr;
-}
-
-// ---- Connections ----
 
 namespace {
 
@@ -46,43 +13,84 @@ void throw_if_interrupted(Interruption const& interruption) {
   if (interruption.is_interrupted()) throw landfall::transient_error("the call was cancelled");
 }
 
+constexpr auto pause = std::chrono::milliseconds(500);
+
+/// The server, or what it gives to this user or database, has no free connection.
+bool is_about_too_many(landfall::Error const& error) noexcept {
+  auto const* const said = dynamic_cast<ServerError const*>(&error);
+  return said != nullptr && said->sqlstate == "53300";
+}
+
+bool is_about_too_many(std::exception_ptr const& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (landfall::Error const& error) {
+    return is_about_too_many(error);
+  } catch (...) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Connections::Connections(Settings settings) : settings_(std::move(settings)), secrets_(settings_.tls) {}
 
-std::unique_ptr<Connection> Connections::blocking_open() { return std::make_unique<Connection>(settings_, secrets_); }
+std::unique_ptr<Connection> Connections::blocking_open(Interruption const& interruption) {
+  std::chrono::seconds const patience(was_reached_ ? settings_.reconnect_seconds : 0);
+  auto const end = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    try {
+      auto connection = std::make_unique<Connection>(settings_, secrets_, &interruption);
+      was_reached_ = true;
+      return connection;
+    } catch (landfall::Error const& error) {
+      bool const may_be_back = error.error_class() == landfall::ErrorClass::transient && !is_about_too_many(error);
+      if (!may_be_back || std::chrono::steady_clock::now() >= end) throw;
+    }
+    interruption.sleep_for(pause);
+    throw_if_interrupted(interruption);
+  }
+}
 
 std::unique_ptr<Connection> Connections::blocking_take(Interruption& interruption) {
+  bool server_has_more = true;
   std::unique_lock lock(mutex_);
   for (;;) {
     throw_if_interrupted(interruption);
-    if (!idle_.empty()) {
+    while (!idle_.empty()) {
       auto connection = std::move(idle_.back());
       idle_.pop_back();
       if (!connection->is_stale()) return connection;
       --open_count_;
+    }
+    if (!server_has_more || open_count_ == static_cast<std::size_t>(settings_.connections)) {
+      changed_.wait(lock);
+      server_has_more = true;
       continue;
     }
-    if (open_count_ < static_cast<std::size_t>(settings_.connections)) {
-      ++open_count_;
-      lock.unlock();
-      try {
-        return blocking_open();
-      } catch (ServerError const& error) {
-        lock.lock();
-        --open_count_;
-        changed_.notify_one();
-        // Then those that we have must do.
-        if (open_count_ == 0 || error.sqlstate != "53300") throw;
-      }
+    ++open_count_;
+    lock.unlock();
+    std::exception_ptr failure;
+    try {
+      return blocking_open(interruption);
+    } catch (...) {
+      failure = std::current_exception();
     }
-    changed_.wait(lock);
+    bool const too_many = is_about_too_many(failure);
+    lock.lock();
+    --open_count_;
+    // Then those that we have must do. Nobody is told: others would try the same again, and so on.
+    server_has_more = !(too_many && open_count_ > 0);
+    if (server_has_more) {
+      changed_.notify_all();
+      std::rethrow_exception(failure);
+    }
   }
 }
 
 // One that did not come through its call in good order is not used again.
 void Connections::give_back(std::unique_ptr<Connection> connection) noexcept {
-  bool const is_good = connection->is_idle();
+  bool const is_good = connection->is_reusable();
   if (!is_good) connection.reset();
   std::lock_guard const lock(mutex_);
   if (is_good) {
@@ -103,20 +111,25 @@ void Connections::interrupt(Interruption& interruption) noexcept {
 void Connections::blocking_find_out(CommitLost const& lost, Interruption& interruption) {
   constexpr int attempts = 40;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    if (interruption.is_interrupted()) break;
+    if (attempt > 0 && !interruption.sleep_for(pause)) break;
+    std::string status;
     try {
-      Lease const lease(*this, interruption);
-      landfall::SqlText sql;
-      sql << "SELECT txid_status($1::bigint)";
-      std::string const status = (*lease).run(sql, {lost.transaction_id}).text(0, 0);
-      if (status == "committed") return;
-      if (status == "aborted") throw landfall::transient_error("{}; it was not committed", lost.message());
-      if (status != "in progress") break;  // too long ago
-    } catch (ServerError const&) {         // not back yet
+      status = blocking_status_of(lost.transaction_id, interruption);
+    } catch (landfall::Error const&) {  // not back yet
+      continue;
     }
+    if (status == "committed") return;
+    if (status == "aborted") throw landfall::transient_error("{}; it was not committed", lost.message());
+    if (status != "in progress") break;  // too long ago
   }
   throw lost;
+}
+
+std::string Connections::blocking_status_of(std::string const& transaction_id, Interruption& interruption) {
+  Lease const lease(*this, interruption);
+  landfall::SqlText sql;
+  sql << "SELECT txid_status($1::bigint)";
+  return (*lease).run(sql, {transaction_id}).text(0, 0);
 }
 
 }  // namespace postgres

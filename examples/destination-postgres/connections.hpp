@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -14,31 +16,15 @@
 #include <landfall/runtime/blocking.hpp>
 
 #include "connection.hpp"
+#include "interruption.hpp"
 #include "secret_files.hpp"
 #include "settings.hpp"
 
 namespace postgres {
 
-/// A call that may be ended from outside: the connection that it uses at the moment.
-class Interruption {
- public:
-  /// From now on, and for what is attached later. Any thread; does not block.
-  void interrupt() noexcept;
-  bool is_interrupted() const;
-  /// What the server is to be told, or null.
-  std::shared_ptr<Connection::Canceller> canceller() const;
-
-  void attach(Connection& connection);
-  void detach() noexcept;
-
- private:
-  mutable std::mutex mutex_;
-  bool interrupted_ = false;
-  Connection* connection_ = nullptr;
-};
-
 /// At most so many connections as are configured, opened when they are needed; fewer where the server has no more.
 ///
+/// Restart: a server that was there is waited for, as long as Settings::reconnect_seconds.
 /// Threads: any.
 class Connections {
  public:
@@ -61,15 +47,17 @@ class Connections {
   template <class Function>
   std::invoke_result_t<Function&, Connection&> blocking_transact(Function& function, Interruption& interruption);
   std::unique_ptr<Connection> blocking_take(Interruption& interruption);
-  std::unique_ptr<Connection> blocking_open();
+  std::unique_ptr<Connection> blocking_open(Interruption const& interruption);
   void give_back(std::unique_ptr<Connection> connection) noexcept;
   void blocking_find_out(CommitLost const& lost, Interruption& interruption);
+  std::string blocking_status_of(std::string const& transaction_id, Interruption& interruption);
   void interrupt(Interruption& interruption) noexcept;
 
   Settings const settings_;
   SecretFiles const secrets_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::atomic<bool> was_reached_ = false;
   std::size_t open_count_ = 0;  // lent, idle, and being opened
   std::vector<std::unique_ptr<Connection>> idle_;
 };
@@ -119,14 +107,8 @@ std::invoke_result_t<Function&, Connection&> Connections::blocking_transact(Func
 template <class Function>
 landfall::awaitable<std::invoke_result_t<Function&, Connection&>> Connections::transact(Function function) {
   auto const interruption = std::make_shared<Interruption>();
-  auto executor = co_await landfall::asio::this_coro::executor;
-  auto& pool = landfall::asio::use_service<landfall::BlockingPool>(
-      landfall::asio::query(executor, landfall::asio::execution::context));
   auto call = [&] { return blocking_transact(function, *interruption); };
-  std::function<void()> end = [this, interruption, &pool] {
-    if (auto const canceller = interruption->canceller()) pool.submit([canceller] { canceller->cancel(); });
-    interrupt(*interruption);
-  };
+  std::function<void()> end = [this, interruption] { interrupt(*interruption); };
   co_return co_await landfall::run_blocking(std::move(call), std::move(end));
 }
 

@@ -151,7 +151,7 @@ awaitable<void> PostgresTables::ensure_marks() {
   if (has_marks_) co_return;
   TableName const marks = marks_table(connections_.settings().schema);
   auto make = [&marks](Connection& connection) {
-    lock_until_commit(connection, marks);
+    lock_until_commit(connection, marks.schema.text());
     if (table_exists(connection, marks)) return;
     create_schema_if_missing(connection, marks.schema);
     create_marks_table(connection, marks);

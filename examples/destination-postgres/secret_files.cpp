@@ -24,7 +24,7 @@ void write_all(int descriptor, std::string_view text) {
 
 }  // namespace
 
-SecretFile::SecretFile(std::string const& name, std::string_view text) {
+SecretFile::SecretFile(std::string const& name, std::string_view text) : SecretFile() {  // closed if this throws
   if (text.empty()) return;
   descriptor_ = ::memfd_create(name.c_str(), MFD_CLOEXEC);
   // libpq refuses a key that others could read.

@@ -19,7 +19,7 @@ struct Rule {
 };
 
 // The first one that fits.
-constexpr std::array<Rule, 42> rules = {{
+constexpr std::array<Rule, 44> rules = {{
     {"08", ErrorClass::transient, ""},  // connection exceptions
     {"22", ErrorClass::config, ""},     // data exceptions
     {"23502", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
@@ -29,6 +29,7 @@ constexpr std::array<Rule, 42> rules = {{
     {"23", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
     {"25006", ErrorClass::transient, "the server takes no changes: name the primary, not a standby"},
     {"25P03", ErrorClass::transient, ""},  // idle in transaction for too long
+    {"25P04", ErrorClass::transient, "it took longer than transaction_timeout"},
     {"28", ErrorClass::config, "check username, password, ssl_mode, and the server's pg_hba.conf"},
     {"2BP01", ErrorClass::config, "drop what depends on it, or set drop_cascade"},
     {"3D000", ErrorClass::config, "create the database, or name another"},
@@ -45,6 +46,7 @@ constexpr std::array<Rule, 42> rules = {{
     {"53400", ErrorClass::transient, "a limit of the server's configuration is reached"},
     {"53", ErrorClass::transient, ""},
     {"54000", ErrorClass::config, "a value is too large, or a key for its index"},
+    {"54001", ErrorClass::config, "a value is nested too deeply: raise max_stack_depth"},
     {"54011", ErrorClass::config, "the stream has too many fields for a table: deselect some, or set raw_data_only"},
     {"54", ErrorClass::system, ""},
     {"55000", ErrorClass::transient, "the server takes no changes: name the primary, not a standby"},
@@ -81,13 +83,17 @@ std::string_view without_line_ends(std::string_view text) noexcept {
   return text;
 }
 
+std::string one_line(std::string_view text) {
+  std::string line(without_line_ends(text));
+  std::ranges::replace_if(line, [](char one) { return one == '\n' || one == '\t'; }, ' ');
+  return line;
+}
+
 /// Messages and hints only: details and contexts quote rows.
 std::string text_of(PGconn const* connection, PGresult const* result) {
   std::string_view const sqlstate = field_of(result, PG_DIAG_SQLSTATE);
   if (sqlstate.empty()) {
-    std::string text(without_line_ends(PQerrorMessage(connection)));
-    std::ranges::replace(text, '\n', ' ');
-    return text;
+    return one_line(PQerrorMessage(connection));
   }
   std::string text = fmt::format("{} (SQLSTATE {})", field_of(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
   if (std::string_view const hint = field_of(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) {
@@ -111,6 +117,17 @@ std::string sqlstate_in(std::string_view text) {
   return std::string();
 }
 
+/// What a connection that did not come about says where the server itself says nothing.
+Rule rule_without_sqlstate(std::string_view text, bool lacks_password) {
+  auto const says = [text](std::string_view words) { return text.find(words) != std::string_view::npos; };
+  if (lacks_password) return Rule{"", ErrorClass::config, "give a password"};
+  bool const is_cut = says("SSL SYSCALL") || says("closed unexpectedly") ||
+                      says("closed the connection unexpectedly") || says("unexpected eof");
+  if (is_cut) return Rule{"", ErrorClass::transient, ""};
+  if (says("SSL") || says("certificate") || says("private key")) return Rule{"", ErrorClass::config, "check ssl_mode"};
+  return Rule{"", ErrorClass::transient, "check host and port, and whether the server runs"};
+}
+
 }  // namespace
 
 ErrorClass class_of(std::string_view sqlstate) noexcept {
@@ -124,43 +141,39 @@ std::string_view advice_for(std::string_view sqlstate) noexcept {
   return rule == nullptr ? std::string_view() : rule->advice;
 }
 
-bool is_about_a_value(std::string_view sqlstate) noexcept { return sqlstate.starts_with("22") || sqlstate == "54000"; }
-
-bool ends_connection(std::string_view sqlstate) noexcept {
-  return sqlstate.starts_with("08") || sqlstate.starts_with("57P0") || sqlstate == "25006" || sqlstate == "25P03";
+bool is_about_a_value(std::string_view sqlstate) noexcept {
+  return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "54001";
 }
+
+bool is_about_the_session(std::string_view sqlstate) noexcept { return sqlstate == "25006"; }
 
 ServerError::ServerError(PGconn const* connection, PGresult const* result)
     : Error(class_of(field_of(result, PG_DIAG_SQLSTATE)), text_of(connection, result)),
       sqlstate(field_of(result, PG_DIAG_SQLSTATE)),
-      context(field_of(result, PG_DIAG_CONTEXT)) {}
+      context(field_of(result, PG_DIAG_CONTEXT)),
+      is_fatal(sqlstate.empty() || field_of(result, PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR") {}
 
 // libpq has no result for it, only text: "... FATAL:  28P01: password authentication failed ...\nLOCATION:  ...", once
 // for each address that it has tried.
 ServerError ServerError::of_connecting(PGconn const* connection) {
-  std::string text(PQerrorMessage(connection));
-  std::string const sqlstate = sqlstate_in(text);
-  text = text.substr(0, text.find("\nLOCATION:"));
-  std::ranges::replace(text, '\n', ' ');
-  bool const is_about_encryption =
-      text.find("SSL") != std::string::npos || text.find("certificate") != std::string::npos;
-  bool const lacks_password = PQconnectionNeedsPassword(connection) != 0;
-  std::string_view advice = advice_for(sqlstate);
-  if (sqlstate.empty() && lacks_password) advice = "give a password";
-  if (sqlstate.empty() && is_about_encryption) advice = "check ssl_mode";
-  bool const is_wrong_here = sqlstate.empty() && (lacks_password || is_about_encryption);
-  ServerError made(
-      is_wrong_here ? ErrorClass::config : class_of(sqlstate),
-      advice.empty() ? std::string(without_line_ends(text)) : fmt::format("{}; {}", without_line_ends(text), advice));
+  std::string const all(PQerrorMessage(connection));
+  std::string const text = one_line(all.substr(0, all.find("\nLOCATION:")));
+  std::string const sqlstate = sqlstate_in(all);
+  Rule const unreachable = rule_without_sqlstate(text, PQconnectionNeedsPassword(connection) != 0);
+  ErrorClass const error_class = sqlstate.empty() ? unreachable.error_class : class_of(sqlstate);
+  std::string_view const advice = sqlstate.empty() ? unreachable.advice : advice_for(sqlstate);
+  ServerError made(error_class, advice.empty() ? text : fmt::format("{}; {}", text, advice));
   made.sqlstate = sqlstate;
   return made;
 }
 
-// "COPY users, line 3, column id".
+// "COPY users, line 3, column id", below what the reader of a value says. That may quote it: so the last one counts.
 std::optional<std::size_t> ServerError::row_of_copy(std::string_view table) const {
-  std::string const before = fmt::format("COPY {}, line ", table);
-  if (!context.starts_with(before)) return std::nullopt;
-  std::string_view const digits = std::string_view(context).substr(before.size());
+  std::string const before = fmt::format("\nCOPY {}, line ", table);
+  std::string const lines = "\n" + context;
+  std::size_t const place = lines.rfind(before);
+  if (place == std::string::npos) return std::nullopt;
+  std::string_view const digits = std::string_view(lines).substr(place + before.size());
   std::size_t line = 0;
   auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), line);
   if (error != std::errc() || line == 0) return std::nullopt;

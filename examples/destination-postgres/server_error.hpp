@@ -22,8 +22,8 @@ std::string_view advice_for(std::string_view sqlstate) noexcept;
 /// True when it is a value of a row that the server does not take.
 bool is_about_a_value(std::string_view sqlstate) noexcept;
 
-/// True when another connection may do better, or is needed: the server ends, begins, or takes no changes.
-bool ends_connection(std::string_view sqlstate) noexcept;
+/// True when another session may do better: that one takes no changes, though others may do by now.
+bool is_about_the_session(std::string_view sqlstate) noexcept;
 
 /// An error of the server, or of libpq where there is no result or one without a SQLSTATE.
 struct ServerError : landfall::Error {
@@ -36,6 +36,7 @@ struct ServerError : landfall::Error {
 
   std::string sqlstate;  ///< or empty: the connection is lost, or did not come about
   std::string context;   ///< the server's own words about where it happened
+  bool is_fatal = true;  ///< the connection is lost, or about to be
 
  private:
   using Error::Error;

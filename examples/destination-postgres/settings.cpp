@@ -200,6 +200,7 @@ Settings settings_of(Configuration const& configuration) {
   constexpr int longest = std::numeric_limits<int>::max() / 1000;  // the server counts milliseconds
   settings.connect_timeout_seconds =
       number_of(configuration, "connect_timeout_seconds", settings.connect_timeout_seconds, 1, longest);
+  settings.reconnect_seconds = number_of(configuration, "reconnect_seconds", settings.reconnect_seconds, 0, longest);
   settings.statement_timeout_seconds =
       number_of(configuration, "statement_timeout_seconds", settings.statement_timeout_seconds, 0, longest);
   settings.lock_timeout_seconds =
@@ -244,12 +245,17 @@ landfall::ConnectorSpecification specification() {
   properties["connect_timeout_seconds"] =
       with(with(property(12, "integer", "Connect timeout", "In seconds."), "default", defaults.connect_timeout_seconds),
            "minimum", 1);
+  properties["reconnect_seconds"] =
+      with(with(property(13, "integer", "Reconnect timeout",
+                         "How long a server that restarts is waited for, before an attempt counts as failed."),
+                "default", defaults.reconnect_seconds),
+           "minimum", 0);
   properties["statement_timeout_seconds"] =
-      with(with(property(13, "integer", "Statement timeout", "In seconds; 0: none."), "default",
+      with(with(property(14, "integer", "Statement timeout", "In seconds; 0: none."), "default",
                 defaults.statement_timeout_seconds),
            "minimum", 0);
   properties["lock_timeout_seconds"] =
-      with(with(property(14, "integer", "Lock timeout", "How long to wait for others' locks, in seconds; 0: for ever."),
+      with(with(property(15, "integer", "Lock timeout", "How long to wait for others' locks, in seconds; 0: for ever."),
                 "default", defaults.lock_timeout_seconds),
            "minimum", 0);
   landfall::ConnectorSpecification made;

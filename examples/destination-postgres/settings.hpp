@@ -37,6 +37,7 @@ struct Settings {
   bool drop_cascade = false;
   int connections = 4;
   int connect_timeout_seconds = 15;
+  int reconnect_seconds = 60;         ///< a server that was there, and is not any more, is waited for
   int statement_timeout_seconds = 0;  ///< 0: none
   int lock_timeout_seconds = 60;      ///< 0: none
 };
