@@ -42,6 +42,14 @@ std::string problem_with_place(std::filesystem::path const& path, std::string co
   return reason + ": the file and its folder must be there and writable";
 }
 
+/// SQLite would take it, and fail later with an error of input and output.
+void refuse_what_is_no_file(std::string const& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_other(path, ignored)) {
+    throw landfall::config_error("{}: this is a device or the like: choose another destination_path", path);
+  }
+}
+
 /// The name of the file, what is wrong, and what to do.
 landfall::Error error_of(std::string const& file, sqlite3* database, int code) {
   using landfall::ErrorClass;
@@ -148,6 +156,7 @@ std::string Statement::text(int column) const {
 }
 
 Database::Database(std::string const& path, int patience_ms) : path_(path) {
+  refuse_what_is_no_file(path);
   sqlite3* opened = nullptr;
   int const code =
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);

@@ -57,6 +57,7 @@ awaitable<TableState> TableLoader::state_of(TableName table) {
     throw config_error("stream {}: {} is a {}, not a table: rename it, or choose another schema",
                        to_string(stream_.descriptor), to_string(table), found->other_kind);
   }
+  refuse_foreign_table(table, found->schema);  // also where it would only be replaced
   co_return found->state;
 }
 

@@ -61,20 +61,6 @@ std::vector<Identifier> primary_key_of(DestinationStream const& stream, StreamTa
   return key;
 }
 
-void refuse_foreign_table(TableName const& table, TableSchema const& actual) {
-  for (MetaColumn const& meta : meta_columns) {
-    Identifier const name{std::string(meta.name)};
-    TableColumn const* const column = actual.find(name);
-    if (column != nullptr && column->foreign_type.empty() && column->type == meta.type) continue;
-    throw config_error(
-        "{} is no table of this destination: its column {} {}. Rename that table, or choose another schema or prefix",
-        to_string(table), meta.name,
-        column == nullptr              ? std::string("is missing")
-        : column->foreign_type.empty() ? fmt::format("is {}, not {}", to_string(column->type), to_string(meta.type))
-                                       : fmt::format("is {}", column->foreign_type));
-  }
-}
-
 }  // namespace
 
 TableColumn const* TableSchema::find(Identifier const& name) const {
@@ -99,6 +85,20 @@ TableSchema schema_of(DestinationStream const& stream, StreamTables const& names
 
 bool SchemaChange::empty() const noexcept {
   return added.empty() && dropped.empty() && retyped.empty() && renullable.empty() && !key_changes;
+}
+
+void refuse_foreign_table(TableName const& table, TableSchema const& actual) {
+  for (MetaColumn const& meta : meta_columns) {
+    Identifier const name{std::string(meta.name)};
+    TableColumn const* const column = actual.find(name);
+    if (column != nullptr && column->foreign_type.empty() && column->type == meta.type) continue;
+    throw config_error(
+        "{} is no table of this destination: its column {} {}. Rename that table, or choose another schema or prefix",
+        to_string(table), meta.name,
+        column == nullptr              ? std::string("is missing")
+        : column->foreign_type.empty() ? fmt::format("is {}, not {}", to_string(column->type), to_string(meta.type))
+                                       : fmt::format("is {}", column->foreign_type));
+  }
 }
 
 SchemaChange change_between(TableName const& table, TableSchema const& actual, TableSchema const& wanted) {

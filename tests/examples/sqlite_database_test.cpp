@@ -69,6 +69,7 @@ TEST_F(SqliteDatabase, CheckSaysWhatIsWrongWithThePlaceOfAFile) {
   fs::create_directories(path("folder"));
   std::ofstream(path("file")) << "x";
   expect_refusal(path("folder"), ErrorClass::config, "it is a folder: name a file in it");
+  expect_refusal("/dev/null", ErrorClass::config, "this is a device or the like: choose another destination_path");
   expect_refusal(path("none/test.sqlite"), ErrorClass::config, "its folder " + path("none") + " is not there: make it");
   expect_refusal(path("file/test.sqlite"), ErrorClass::config,
                  path("file") + " is no folder: choose another destination_path");

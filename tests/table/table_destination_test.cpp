@@ -98,6 +98,31 @@ struct TableDestinationTest : ::testing::Test {
   RecordNumber next_number = 0;
 };
 
+TEST_F(TableDestinationTest, ATableOfSomebodyElseIsLeftAlone) {
+  TableSchema foreign;
+  foreign.columns = {TableColumn(Identifier("id"), ColumnType::integer)};
+  for (auto const mode : {append, overwrite, dedup}) {
+    for (std::optional<std::int64_t> const minimum :
+         {std::optional<std::int64_t>(), std::optional<std::int64_t>(0), std::optional<std::int64_t>(2)}) {
+      SCOPED_TRACE(fmt::format("{}, minimum generation {}", to_string(mode), minimum.value_or(-1)));
+      in(mode, minimum ? std::optional<std::int64_t>(2) : std::nullopt, minimum);
+      store.tables.clear();
+      simulation.run_coroutine(store.create_schema(Identifier("main")));
+      simulation.run_coroutine(store.create(TableName(Identifier("main"), Identifier("users")), foreign));
+      try {
+        begin();
+        FAIL() << "it is taken";
+      } catch (Error const& error) {
+        EXPECT_EQ(error.error_class(), ErrorClass::config);
+        EXPECT_NE(std::string(error.what()).find("main.users is no table of this destination"), std::string::npos)
+            << error.what();
+      }
+      EXPECT_EQ(rows(), Rows());
+      EXPECT_EQ(table_count(), 1U);
+    }
+  }
+}
+
 TEST_F(TableDestinationTest, AppendedRowsAreAddedAndSeenAtOnce) {
   begin();
   load({{R"({"id":1,"at":10,"name":"Ada"})"}});

@@ -71,11 +71,13 @@ struct SchemaChange {
   bool empty() const noexcept;
 };
 
+/// Errors: Error(config) which names the table: a meta column is missing or of another type, so it is none of ours.
+void refuse_foreign_table(TableName const& table, TableSchema const& actual);
+
 /// Columns are compared by name; their order does not matter. One of a foreign type that is not wanted is left alone:
 /// somebody has put it there.
-/// Errors: Error(config) which names the table and the column: a wanted one has a foreign type, or a meta column is
-/// missing
-///         or of another type, so it is no table of ours.
+/// Errors: Error(config) which names the table and the column: a wanted one has a foreign type. And as
+///         refuse_foreign_table().
 /// Source: base design, behaviours 267, 268.
 SchemaChange change_between(TableName const& table, TableSchema const& actual, TableSchema const& wanted);
 
