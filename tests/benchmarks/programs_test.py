@@ -272,6 +272,19 @@ class TableLimits(unittest.TestCase):
                 rows = connection.execute(f'SELECT _airbyte_data FROM "{stream}" ORDER BY rowid').fetchall()
                 self.assertEqual([json.loads(row) for row, in rows], data)
 
+    def test_sqlite_keeps_the_latest_record_of_each_id(self):
+        lines = generate(catalog=self.catalog, updates=50, sync_mode="append_dedup")
+        path = os.path.join(self.folder.name, "dedup")
+        for _ in range(2):  # the second time there are rows already
+            self.run_limits("sqlite-dedup", lines, "--out", path)
+            connection = sqlite3.connect(path)
+            self.addCleanup(connection.close)
+            for stream, data in self.data_of(lines).items():
+                latest = {record["id"]: (record["uuid"], record["notes"]) for record in data}
+                rows = connection.execute(f'SELECT id, uuid, notes FROM "{stream}"').fetchall()
+                self.assertEqual(len(rows), len(latest))
+                self.assertEqual({key: (uuid, notes) for key, uuid, notes in rows}, latest)
+
     def test_postgres_gets_every_record_as_it_came(self):
         lines = generate(catalog=self.catalog)
         for connections in ("1", "2"):

@@ -60,7 +60,7 @@ class Side:
     program: str = "destination"  # psql, or a mode of landfall-table-limits
     input: str = "records"
     is_raw: bool = False  # of the destination
-    known: Optional[str] = None  # an input that the destination has loaded before
+    known: Optional[str] = None  # an input that the same program has loaded before
     more: tuple = ()  # options of landfall-table-limits
 
     @property
@@ -79,6 +79,12 @@ def dedup_row(store, times):
                Side(store, input="changes-1", known="known-1"), (time_within(1.3),))
 
 
+def dedup_loop_row(store, times):
+    return Row(f"{store}-dedup-{times}x-loop", "the same; the loop: with a table as large",
+               Side(store, input=f"changes-{times}", known=f"known-{times}"),
+               Side(store, f"{store}-dedup", input=f"changes-{times}", known=f"known-{times}"), (time_within(1.25),))
+
+
 ROWS = [
     Row("postgres-raw", "append, the whole record as jsonb; psql: \\copy of the same rows, made before",
         Side("postgres", is_raw=True), Side("postgres", "psql"), (time_within(FASTER_BY_A_TENTH),)),
@@ -91,6 +97,7 @@ ROWS = [
         Side("postgres", input="updates"), Side("postgres", "postgres-dedup", input="updates"), (time_within(1.25),)),
     dedup_row("postgres", 10),
     dedup_row("postgres", 100),
+    dedup_loop_row("postgres", 100),
     Row("sqlite-raw", "append, the whole record as text; the loop: one prepared INSERT, a write-ahead log",
         Side("sqlite", is_raw=True), Side("sqlite", "sqlite-raw"), (time_within(1.25),)),
     Row("sqlite-raw-journal", "the same; the loop: with a rollback journal, which a new file does not need",
@@ -98,6 +105,7 @@ ROWS = [
         (time_within(1.25),)),
     dedup_row("sqlite", 10),
     dedup_row("sqlite", 100),
+    dedup_loop_row("sqlite", 100),
 ]
 
 
@@ -182,10 +190,10 @@ class TableBench(Bench):
     # ---- tables that hold rows already ----
 
     def kept(self, side):
-        return side.known and f"kept-{side.known}"
+        return side.known and f"kept-{side.known}-{side.program}"
 
     def make_known(self, side):
-        """Loaded once, by the same destination; each run begins with a copy."""
+        """Loaded once, by the same program; each run begins with a copy."""
         store = self.stores[side.store]
         if store.has(self.kept(side)):
             return

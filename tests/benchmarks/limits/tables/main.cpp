@@ -7,9 +7,12 @@
 //   table, and from
 //                                                          there INSERT ... ON CONFLICT: the latest record of each id
 //   landfall-table-limits sqlite-raw --out FILE < INPUT    the record as text, one prepared INSERT for each table
+//   landfall-table-limits sqlite-dedup --out FILE --catalog CATALOG < INPUT   the same with ON CONFLICT and a column
+//   for
+//                                                          each member
 //
 // --connections N: PostgreSQL is given the streams by so many connections. --journal wal or delete: how SQLite keeps a
-// transaction. PostgreSQL's tables may be there before, SQLite's may not.
+// transaction. Tables may be there before.
 
 #include <cstddef>
 #include <cstdlib>
@@ -57,16 +60,20 @@ Options parse_options(int argc, char** argv) {
 }
 
 void run(Options const& options) {
-  if (options.mode == "sqlite-raw") return load_sqlite(options.out_file, options.journal);
+  if (options.mode == "sqlite-raw") return load_sqlite(options.out_file, options.journal, nullptr);
   if (options.mode == "postgres-raw") {
     return load_postgres(options.conninfo, options.connections, Layout::raw, nullptr);
   }
-  bool const is_dedup = options.mode == "postgres-dedup";
-  if (!is_dedup && options.mode != "postgres-columns") {
+  Catalog const catalog(options.catalog_path);
+  if (options.mode == "sqlite-dedup") {
+    load_sqlite(options.out_file, options.journal, &catalog);
+  } else if (options.mode == "postgres-columns") {
+    load_postgres(options.conninfo, options.connections, Layout::columns, &catalog);
+  } else if (options.mode == "postgres-dedup") {
+    load_postgres(options.conninfo, options.connections, Layout::dedup, &catalog);
+  } else {
     throw std::invalid_argument(fmt::format("unknown mode '{}'", options.mode));
   }
-  Catalog const catalog(options.catalog_path);
-  load_postgres(options.conninfo, options.connections, is_dedup ? Layout::dedup : Layout::columns, &catalog);
 }
 
 }  // namespace
