@@ -1,6 +1,7 @@
 #include "sqlite_rows.hpp"
 
 #include <optional>
+#include <string_view>
 
 #include <landfall/runtime/utc_text.hpp>
 
@@ -16,6 +17,13 @@ namespace {
 
 // ---- rows ----
 
+/// 1.50 is 1.5, and 1.0 is 1: equal numbers have equal text, so that they are one key.
+std::string_view without_zeros_at_the_end(std::string_view number) noexcept {
+  if (number.find('.') == number.npos) return number;
+  number = number.substr(0, number.find_last_not_of('0') + 1);
+  return number.ends_with('.') ? number.substr(0, number.size() - 1) : number;
+}
+
 void bind_cell(Statement& insert, int parameter, Cell const& cell) {
   switch (cell.kind) {
     case Cell::Kind::null:
@@ -23,8 +31,9 @@ void bind_cell(Statement& insert, int parameter, Cell const& cell) {
     case Cell::Kind::boolean:
     case Cell::Kind::integer:
       return insert.bind(parameter, cell.integer);
-    case Cell::Kind::text:
     case Cell::Kind::number:
+      return insert.bind(parameter, without_zeros_at_the_end(cell.text));
+    case Cell::Kind::text:
     case Cell::Kind::moment:
     case Cell::Kind::json:
       return insert.bind(parameter, cell.text);
