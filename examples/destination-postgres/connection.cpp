@@ -176,7 +176,7 @@ void Connection::set_up(Settings const& settings, Patience const& patience) {
          "SELECT set_config('client_connection_check_interval', '1s', false) "
          "WHERE current_setting('server_version_num')::int >= 140000 AND version() LIKE '%linux%'";
   patient_run(sql, patience);
-  constexpr int oldest = 10'00'00;  // txid_status()
+  constexpr int oldest = 10'00'00;  // nobody has tried out older ones
   if (PQserverVersion(connection_) < oldest) throw landfall::config_error("the server must be PostgreSQL 10 or later");
 }
 
@@ -262,7 +262,7 @@ void Connection::interrupt() noexcept { ::shutdown(socket_, SHUT_RDWR); }
 // ---- transactions ----
 
 Transaction::Transaction(Connection& connection) : connection_(&connection) {
-  id_ = connection.run(literal("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT txid_current()")).text(0, 0);
+  connection.run(literal("BEGIN ISOLATION LEVEL READ COMMITTED"));
 }
 
 Transaction::~Transaction() {
@@ -280,7 +280,7 @@ void Transaction::commit() {
     // The answer to a COMMIT after an error that was overlooked.
     LANDFALL_ASSERT(std::string_view(PQcmdStatus(const_cast<PGresult*>(result.get()))) == "COMMIT");
   } catch (ServerError const& error) {
-    if (error.is_fatal) throw CommitLost(error.message(), id_);
+    if (error.is_fatal) throw CommitLost(error.message());
     throw;
   }
 }

@@ -88,6 +88,11 @@ class Connection {
   bool is_doubtful_ = false;
 };
 
+/// The connection was lost while a transaction was committed: nobody knows whether it was.
+struct CommitLost : landfall::Error {
+  explicit CommitLost(std::string const& why) : Error(landfall::ErrorClass::unknown_outcome, why) {}
+};
+
 /// What is done while it lives is committed together, or not at all.
 class Transaction {
  public:
@@ -96,20 +101,11 @@ class Transaction {
   Transaction(Transaction const&) = delete;
   Transaction& operator=(Transaction const&) = delete;
 
-  /// Errors: ServerError when it was not committed; CommitLost when nobody knows.
+  /// Errors: ServerError when it was not committed; CommitLost.
   void commit();
 
  private:
   Connection* connection_;  // null: it is over
-  std::string id_;
-};
-
-/// The connection was lost while a transaction was committed.
-struct CommitLost : landfall::Error {
-  CommitLost(std::string const& why, std::string transaction)
-      : Error(landfall::ErrorClass::unknown_outcome, why), transaction_id(std::move(transaction)) {}
-
-  std::string transaction_id;
 };
 
 }  // namespace postgres

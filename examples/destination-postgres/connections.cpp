@@ -13,8 +13,6 @@ void throw_if_interrupted(Interruption const& interruption) {
   if (interruption.is_interrupted()) throw landfall::transient_error("the call was cancelled");
 }
 
-constexpr auto pause = std::chrono::milliseconds(500);
-
 /// The server, or what it gives to this user or database, has no free connection.
 bool is_about_too_many(landfall::Error const& error) noexcept {
   auto const* const said = dynamic_cast<ServerError const*>(&error);
@@ -105,31 +103,6 @@ void Connections::interrupt(Interruption& interruption) noexcept {
   interruption.interrupt();
   std::lock_guard const lock(mutex_);
   changed_.notify_all();
-}
-
-// A server that crashed is back within seconds, and remembers.
-void Connections::blocking_find_out(CommitLost const& lost, Interruption& interruption) {
-  constexpr int attempts = 40;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (attempt > 0 && !interruption.sleep_for(pause)) break;
-    std::string status;
-    try {
-      status = blocking_status_of(lost.transaction_id, interruption);
-    } catch (landfall::Error const&) {  // not back yet
-      continue;
-    }
-    if (status == "committed") return;
-    if (status == "aborted") throw landfall::transient_error("{}; it was not committed", lost.message());
-    if (status != "in progress") break;  // too long ago
-  }
-  throw lost;
-}
-
-std::string Connections::blocking_status_of(std::string const& transaction_id, Interruption& interruption) {
-  Lease const lease(*this, interruption);
-  landfall::SqlText sql;
-  sql << "SELECT txid_status($1::bigint)";
-  return (*lease).run(sql, {transaction_id}).text(0, 0);
 }
 
 }  // namespace postgres

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -9,7 +10,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <landfall/runtime/awaitable.hpp>
@@ -34,10 +34,13 @@ class Connections {
 
   /// Runs function(Connection&) in a transaction, on a thread where it may block, and commits. Waits for a connection.
   ///
-  /// Outcome:      where the connection is lost in the commit, the server is asked on another one what became of it. So
-  ///               unknown_outcome_error is left for a server that does not come back.
+  /// Repeats:      where the connection is lost in the commit, the function is run once more, on another one. So it
+  /// must
+  ///               first wait until nobody else does the same (lock_until_commit()), and see what is done already.
+  ///               Whether the transaction's id was committed is not asked: a server that crashed may give it to
+  ///               another one.
   /// Cancellation: the statement is ended.
-  /// Errors:       ServerError.
+  /// Errors:       ServerError; CommitLost when the repetitions fail, too.
   template <class Function>
   landfall::awaitable<std::invoke_result_t<Function&, Connection&>> transact(Function function);
 
@@ -46,12 +49,14 @@ class Connections {
 
   template <class Function>
   std::invoke_result_t<Function&, Connection&> blocking_transact(Function& function, Interruption& interruption);
+  template <class Function>
+  std::invoke_result_t<Function&, Connection&> blocking_transact_once(Function& function, Interruption& interruption);
   std::unique_ptr<Connection> blocking_take(Interruption& interruption);
   std::unique_ptr<Connection> blocking_open(Interruption const& interruption);
   void give_back(std::unique_ptr<Connection> connection) noexcept;
-  void blocking_find_out(CommitLost const& lost, Interruption& interruption);
-  std::string blocking_status_of(std::string const& transaction_id, Interruption& interruption);
   void interrupt(Interruption& interruption) noexcept;
+
+  static constexpr std::chrono::milliseconds pause{500};  // until the server is asked again
 
   Settings const settings_;
   SecretFiles const secrets_;
@@ -87,21 +92,33 @@ class Connections::Lease {
 template <class Function>
 std::invoke_result_t<Function&, Connection&> Connections::blocking_transact(Function& function,
                                                                             Interruption& interruption) {
-  using Answer = std::invoke_result_t<Function&, Connection&>;
-  std::conditional_t<std::is_void_v<Answer>, std::monostate, std::optional<Answer>> answer;
-  try {
-    Lease const lease(*this, interruption);
-    Transaction transaction(*lease);
-    if constexpr (std::is_void_v<Answer>) {
-      function(*lease);
-    } else {
-      answer.emplace(function(*lease));
+  constexpr int attempts = 5;
+  std::optional<CommitLost> lost;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return blocking_transact_once(function, interruption);
+    } catch (CommitLost const& error) {
+      lost.emplace(error);
+    } catch (landfall::Error const&) {
+      if (!lost) throw;
     }
-    transaction.commit();
-  } catch (CommitLost const& lost) {
-    blocking_find_out(lost, interruption);
+    if (attempt == attempts || !interruption.sleep_for(pause)) throw *lost;
   }
-  if constexpr (!std::is_void_v<Answer>) return std::move(*answer);
+}
+
+template <class Function>
+std::invoke_result_t<Function&, Connection&> Connections::blocking_transact_once(Function& function,
+                                                                                 Interruption& interruption) {
+  Lease const lease(*this, interruption);
+  Transaction transaction(*lease);
+  if constexpr (std::is_void_v<std::invoke_result_t<Function&, Connection&>>) {
+    function(*lease);
+    transaction.commit();
+  } else {
+    auto answer = function(*lease);
+    transaction.commit();
+    return answer;
+  }
 }
 
 template <class Function>

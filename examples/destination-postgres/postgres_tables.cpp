@@ -230,8 +230,10 @@ awaitable<void> PostgresTables::drop(TableName table) {
 awaitable<void> PostgresTables::copy_in(landfall::CopyIn rows) {
   co_await ensure_marks();
   TableName const marks = marks_table(connections_.settings().schema);
+  bool is_repeated = false;
   auto copy = [&](Connection& connection) {
     lock_batch(connection, rows.mark);
+    if (std::exchange(is_repeated, true) && has_marks(connection, marks, rows)) return;
     copy_rows(connection, rows);
     add_marks(connection, marks, rows);
   };
@@ -255,7 +257,7 @@ awaitable<void> PostgresTables::forget_runs(std::string stream) {
   co_await connections_.transact(forget);
 }
 
-// In the three below: where the source is gone, an earlier call was applied of which nobody knew.
+// In the three below: where the source is gone, an earlier call, or run, was applied of which nobody knew.
 
 awaitable<void> PostgresTables::move_rows(TableName from, TableName to, TableSchema schema) {
   auto move = [&](Connection& connection) {

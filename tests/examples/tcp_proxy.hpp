@@ -110,7 +110,11 @@ class TcpProxy {
     return settings;
   }
 
-  void fail(Failure failure) { failure_ = failure; }
+  /// `then`: what comes after a failure that comes once.
+  void fail(Failure failure, Failure then = Failure::none) {
+    then_ = then;
+    failure_ = failure;
+  }
   Failure failure() const { return failure_; }
 
  private:
@@ -150,10 +154,10 @@ class TcpProxy {
     std::size_t const commit = is_of_client ? text.find("Q\0\0\0\013COMMIT\0"sv) : text.npos;
     if (commit == text.npos) return send_all(to, text);
     auto expected = Failure::cut_before_commit;
-    if (failure_.compare_exchange_strong(expected, Failure::none)) return false;
+    if (failure_.compare_exchange_strong(expected, then_)) return false;
     bool const is_sent = send_all(to, text);
     expected = Failure::cut_after_commit;
-    return is_sent && !failure_.compare_exchange_strong(expected, Failure::none);
+    return is_sent && !failure_.compare_exchange_strong(expected, then_);
   }
 
   static bool send_all(int to, std::string_view text) {
@@ -167,6 +171,7 @@ class TcpProxy {
 
   Settings const server_;
   std::atomic<Failure> failure_ = Failure::none;
+  std::atomic<Failure> then_ = Failure::none;
   TcpServer listener_{[this](int client, int ended) { serve(client, ended); }};
 };
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,8 @@ class CrashStore {
   virtual std::vector<LoadedRow> rows(Stream const& stream) = 0;
   /// While the result lives nobody can load anything.
   virtual std::shared_ptr<void> hold() = 0;
+  /// Something happens to the store that syncs get over.
+  virtual void disturb() {}
 };
 
 /// What sources send, and what becomes of it.
@@ -121,6 +124,29 @@ class TableCrashRounds : public ProgramTest {
 
   void many_rounds(bool resume) {
     resume_ = resume;
+    each_round([this](Random& random) { one_round(random); });
+    std::fprintf(
+        stderr,
+        "%d times killed, %d of them with the store held, %d too late; %d starts found what an earlier one had "
+        "left; %ld rows of records that were sent again are there more than once\n",
+        killed_, held_, too_late_, starts_with_leftovers_, rows_there_again_);
+  }
+
+  /// Syncs that nobody kills, while the store is disturbed: each is a good one, and has loaded everything once.
+  void many_disturbed_rounds(bool resume) {
+    resume_ = resume;
+    each_round([this](Random& random) {
+      begin_round(random);
+      is_disturbed_ = true;
+      EXPECT_EQ(attempt(random, Moment::never), 0);
+      is_disturbed_ = false;
+    });
+    EXPECT_EQ(rows_there_again_, 0);
+  }
+
+ private:
+  template <class Round>
+  void each_round(Round round) {
     int const rounds = from_environment("LANDFALL_CRASH_ROUNDS", 8);
     auto const seed = static_cast<unsigned>(
         from_environment("LANDFALL_CRASH_SEED", static_cast<int>(std::random_device()() & 0x7fffffff)));
@@ -132,16 +158,11 @@ class TableCrashRounds : public ProgramTest {
       fs::create_directories(spill());
       fs::remove(folder_ / "stderr");
       Random random(round_seed);
-      one_round(random);
+      round(random);
     }
-    std::fprintf(
-        stderr,
-        "%d rounds from seed %u: %d times killed, %d of them with the store held, %d too late; %d starts found "
-        "what an earlier one had left; %ld rows of records that were sent again are there more than once\n",
-        rounds, seed, killed_, held_, too_late_, starts_with_leftovers_, rows_there_again_);
+    std::fprintf(stderr, "%d rounds from seed %u\n", rounds, seed);
   }
 
- private:
   fs::path spill() const { return folder_ / "spill"; }
 
   void configure(int batch_records) {
@@ -174,14 +195,19 @@ class TableCrashRounds : public ProgramTest {
             true)};
   }
 
-  /// An earlier sync, then attempts that are killed, then one that is not.
-  void one_round(Random& random) {
+  /// An earlier sync.
+  void begin_round(Random& random) {
     configure(random_from(random, 0, 1) == 0 ? random_from(random, 5, 100) : random_from(random, 100, 3000));
     streams_ = five_streams(random);
     load_old_rows();
     std::vector<Stream> configured;
     for (auto const& one : streams_) configured.push_back(one.source.stream);
     catalog(configured);
+  }
+
+  /// An earlier sync, then attempts that are killed, then one that is not.
+  void one_round(Random& random) {
+    begin_round(random);
     for (int left = random_from(random, 1, 4); left > 0 && !HasFailure(); --left) {
       if (attempt(random, static_cast<Moment>(random_from(random, 0, 2))) == 0) {
         ++too_late_;
@@ -221,12 +247,19 @@ class TableCrashRounds : public ProgramTest {
     bool const is_killed = moment != Moment::never;
     std::shared_ptr<void> held;
     if (is_killed && random_from(random, 0, 2) == 0) held = hold_after_some_input(*process, input, result, random);
+    std::jthread disturbance;
+    if (is_disturbed_) {
+      input.feed_until(*process, static_cast<std::size_t>(random_from(random, 0, static_cast<int>(input.size()))));
+      take_output_for(*process, std::chrono::microseconds(random_from(random, 0, 60'000)));
+      disturbance = std::jthread([this] { store_->disturb(); });
+    }
     // What an earlier one has left is loaded before anything is read: not while the store is held.
     if (!held || !may_find_some) feed_until_moment(*process, input, result, random, moment);
     if (held) take_output_for(*process, std::chrono::microseconds(random_from(random, 0, 30'000)));
     if (is_killed) process->signal(SIGKILL);
     for (auto const& line : process->read_lines()) result.add(line);
     result.exit_code = process->wait();
+    if (disturbance.joinable()) disturbance.join();
     if (held) ++held_;
     held.reset();
 
@@ -324,6 +357,7 @@ class TableCrashRounds : public ProgramTest {
 
   std::unique_ptr<CrashStore> store_;
   bool resume_ = false;
+  bool is_disturbed_ = false;
   std::vector<TableStream> streams_;
   int killed_ = 0;
   int held_ = 0;
