@@ -34,11 +34,9 @@ class Connections {
 
   /// Runs function(Connection&) in a transaction, on a thread where it may block, and commits. Waits for a connection.
   ///
-  /// Repeats:      where the connection is lost in the commit, the function is run once more, on another one. So it
-  /// must
-  ///               first wait until nobody else does the same (lock_until_commit()), and see what is done already.
-  ///               Whether the transaction's id was committed is not asked: a server that crashed may give it to
-  ///               another one.
+  /// Repeats:      where the connection is lost in the commit, the function is run once more, on another one: it first
+  ///               waits until nobody else does the same (lock_until_commit()), and sees what is done already. Whether
+  ///               the transaction's id was committed is not asked: a server that crashed may give it to another one.
   /// Cancellation: the statement is ended.
   /// Errors:       ServerError; CommitLost when the repetitions fail, too.
   template <class Function>
