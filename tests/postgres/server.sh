@@ -42,7 +42,7 @@ newest_programs() {
       return
     fi
   done
-  if command -v initdb >/dev/null && command -v pg_ctl >/dev/null; then dirname "$(command -v pg_ctl)"; fi
+  if command -v initdb >/dev/null && command -v pg_ctl >/dev/null; then dirname "$(realpath "$(command -v pg_ctl)")"; fi
 }
 
 check() {
