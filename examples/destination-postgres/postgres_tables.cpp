@@ -142,6 +142,9 @@ landfall::ValueLimits value_limits() {
   limits.takes_nul = false;
   limits.json_takes_nul = false;
   limits.json_takes_lone_surrogates = false;
+  limits.json_number_digits = 131'072;
+  limits.json_number_scale = 16'383;
+  limits.json_depth = 5'000;  // it has a stack for some 12,000, if max_stack_depth is the usual
   limits.first_year = -4712;
   limits.last_year = 294'275;
   return limits;

@@ -124,7 +124,9 @@ std::string_view advice_for(std::string_view sqlstate) noexcept {
   return rule == nullptr ? std::string_view() : rule->advice;
 }
 
-bool is_about_a_value(std::string_view sqlstate) noexcept { return sqlstate.starts_with("22") || sqlstate == "54000"; }
+bool is_about_a_value(std::string_view sqlstate) noexcept {
+  return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "54001";  // 54001: nested too deep
+}
 
 bool ends_connection(std::string_view sqlstate) noexcept {
   return sqlstate.starts_with("08") || sqlstate.starts_with("57P0") || sqlstate == "25006" || sqlstate == "25P03";
@@ -156,11 +158,12 @@ ServerError ServerError::of_connecting(PGconn const* connection) {
   return made;
 }
 
-// "COPY users, line 3, column id".
+// "COPY users, line 3, column id". Before it may stand what quotes the value: "JSON data, line 1: ...".
 std::optional<std::size_t> ServerError::row_of_copy(std::string_view table) const {
   std::string const before = fmt::format("COPY {}, line ", table);
-  if (!context.starts_with(before)) return std::nullopt;
-  std::string_view const digits = std::string_view(context).substr(before.size());
+  std::size_t const place = context.rfind(before);
+  if (place == std::string::npos || (place > 0 && context[place - 1] != '\n')) return std::nullopt;
+  std::string_view const digits = std::string_view(context).substr(place + before.size());
   std::size_t line = 0;
   auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), line);
   if (error != std::errc() || line == 0) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <landfall/runtime/error.hpp>
 
 #include "table/decimals.hpp"
+#include "table/json_fit.hpp"
 #include "table/json_text.hpp"
 #include "table/moments.hpp"
 
@@ -14,9 +15,9 @@ bool is_too_long(std::string_view text, ValueLimits const& limits) noexcept {
   return limits.longest_text_bytes != 0 && text.size() > limits.longest_text_bytes;
 }
 
-Fit set_text(Cell::Kind kind, std::string_view text, ValueLimits const& limits, Cell& cell) noexcept {
+Fit set_text(std::string_view text, ValueLimits const& limits, Cell& cell) noexcept {
   if (is_too_long(text, limits)) return Fit::too_large;
-  cell.kind = kind;
+  cell.kind = Cell::Kind::text;
   cell.text = text;
   return Fit::whole;
 }
@@ -29,23 +30,20 @@ bool decode(JsonValue const& value, TextArena& arena, std::string_view& text) {
 }
 
 Fit make_text(JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
-  if (value.kind != JsonValue::Kind::string) return set_text(Cell::Kind::text, value.text, limits, cell);
+  if (value.kind != JsonValue::Kind::string) return set_text(value.text, limits, cell);
   std::string_view text;
   if (!decode(value, arena, text)) return Fit::no_such_value;
   bool const is_decoded = text.data() != value.text.data();  // only an escape can be a NUL
   if (is_decoded && !limits.takes_nul && text.find('\0') != std::string_view::npos) return Fit::no_such_value;
-  return set_text(Cell::Kind::text, text, limits, cell);
-}
-
-bool is_taken(JsonEscapes const& escapes, ValueLimits const& limits) noexcept {
-  if (escapes.nul && !limits.json_takes_nul) return false;
-  return !escapes.lone_surrogate || limits.json_takes_lone_surrogates;
+  return set_text(text, limits, cell);
 }
 
 Fit make_json(JsonValue const& value, ValueLimits const& limits, Cell& cell) noexcept {
-  bool const takes_all = limits.json_takes_nul && limits.json_takes_lone_surrogates;
-  if (!takes_all && !is_taken(escapes_of(value.json()), limits)) return Fit::no_such_value;
-  return set_text(Cell::Kind::json, value.json(), limits, cell);
+  Fit const fit = fit_of_json(value, limits);
+  if (fit != Fit::whole) return fit;
+  cell.kind = Cell::Kind::json;
+  cell.text = value.json();
+  return fit;
 }
 
 Fit make_boolean(JsonValue const& value, Cell& cell) noexcept {

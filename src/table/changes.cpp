@@ -2,6 +2,8 @@
 
 #include <landfall/runtime/assert.hpp>
 
+#include "table/json_fit.hpp"
+
 namespace landfall {
 namespace {
 
@@ -28,7 +30,7 @@ std::string_view inside_of(std::string_view array) noexcept {
 
 void Changes::begin_row(std::string_view meta) {
   added_.clear();
-  source_ = meta.empty() ? std::string_view() : array_of_source(meta);
+  source_ = meta.empty() ? std::string_view() : held_json(array_of_source(meta), limits_, held_source_);
 }
 
 std::string_view Changes::array_of_source(std::string_view meta) {
@@ -58,7 +60,7 @@ void Changes::add(std::string_view quoted_field, Fit fit) {
   }
   if (added_.size() > 1) added_ += ',';
   added_ += R"({"field":)";
-  added_ += quoted_field;
+  added_ += held_json(quoted_field, limits_, held_field_);
   added_ += R"(,"change":")";
   added_ += change_of(fit);
   added_ += R"(","reason":")";

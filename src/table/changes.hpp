@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include <landfall/table/row_reader.hpp>
+
 #include "table/fit.hpp"
 #include "table/object_walker.hpp"
 #include "table/text_arena.hpp"
@@ -12,6 +14,9 @@ namespace landfall {
 /// The changes of one row, as JSON: first those of the source, then ours.
 class Changes {
  public:
+  /// `limits`: what the store cannot have in JSON is replaced, see held_json().
+  explicit Changes(ValueLimits limits = ValueLimits()) : limits_(limits) {}
+
   /// Takes those of the source from the record's `meta`, which may be empty. Forgets the row before.
   /// Errors: Error(system) when it is broken.
   void begin_row(std::string_view meta);
@@ -19,7 +24,7 @@ class Changes {
   /// What was done to a value. Asserts that something was.
   void add(std::string_view quoted_field, Fit fit);
 
-  /// A JSON array. Lies in the meta where nothing was added to it.
+  /// A JSON array. Lies in the meta where nothing was added to it, or replaced.
   std::string_view json() const noexcept;
 
  private:
@@ -27,7 +32,10 @@ class Changes {
 
   ObjectWalker walker_;
   std::string padded_meta_;
-  TextArena arena_;          // for keys
+  TextArena arena_;  // for keys
+  ValueLimits limits_;
+  std::string held_source_;
+  std::string held_field_;
   std::string_view source_;  // an array, or empty
   std::string added_;        // empty, or an array of all
 };

@@ -274,4 +274,20 @@ Fit read_number(std::string_view text, ValueLimits const& limits, TextArena& are
   return digits.has_others_than_zero_from(digits.point() + kept) ? Fit::cut : Fit::whole;
 }
 
+bool is_within(std::string_view number, std::uint64_t whole_digits, std::uint64_t scale) noexcept {
+  // Nearly all numbers are short, and have no exponent.
+  bool const is_short = (whole_digits == 0 || number.size() <= whole_digits) && (scale == 0 || number.size() <= scale);
+  bool const has_exponent = std::ranges::any_of(number, [](char byte) { return (byte | 0x20) == 'e'; });
+  if (is_short && !has_exponent) return true;
+
+  auto const decimal = parse_decimal(number);
+  if (!decimal) return true;                               // what is no number has no digits
+  constexpr std::int64_t largest_counted = 1'000'000'000;  // also of a zero
+  if (decimal->exponent > largest_counted) return false;
+  Digits const digits(*decimal);
+  auto const most = [](std::uint64_t limit) { return static_cast<std::int64_t>(limit); };
+  if (whole_digits != 0 && !digits.is_zero() && digits.point() > most(whole_digits)) return false;
+  return scale == 0 || static_cast<std::int64_t>(decimal->fraction.size()) - decimal->exponent <= most(scale);
+}
+
 }  // namespace landfall

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include <landfall/table/row_reader.hpp>
@@ -19,5 +21,9 @@ Fit read_integer(std::string_view text, TextArena& arena, Cell& cell);
 /// double holds needs as many.
 inline constexpr std::size_t longest_expanded = 1'100;
 Fit read_number(std::string_view text, ValueLimits const& limits, TextArena& arena, Cell& cell);
+
+/// Whether a JSON number has so many digits at most before its point, and so many behind it, when it is written without
+/// an exponent. 0: as many as it likes.
+bool is_within(std::string_view number, std::uint64_t whole_digits, std::uint64_t scale) noexcept;
 
 }  // namespace landfall

@@ -1,7 +1,5 @@
 #include "table/json_text.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -32,44 +30,14 @@ int unit_of(std::string_view text) noexcept {
   return unit;
 }
 
-/// An escape: `size` bytes of JSON, which mean one character.
-struct Escape {
-  std::size_t size = 0;         ///< 0: it is none
-  std::int32_t character = -1;  ///< -1: half of a surrogate pair
-};
-
-Escape unicode_escape(std::string_view text) noexcept {
+JsonEscape unicode_escape(std::string_view text) noexcept {
   int const unit = unit_of(text);
-  if (unit < 0) return Escape();
-  if (is_low_surrogate(unit)) return Escape{6, -1};
-  if (!is_high_surrogate(unit)) return Escape{6, unit};
+  if (unit < 0) return JsonEscape();
+  if (is_low_surrogate(unit)) return JsonEscape{6, -1};
+  if (!is_high_surrogate(unit)) return JsonEscape{6, unit};
   int const low = unit_of(text.substr(6));
-  if (!is_low_surrogate(low)) return Escape{6, -1};
-  return Escape{12, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)};
-}
-
-/// `text` begins with a backslash.
-Escape escape_at(std::string_view text) noexcept {
-  switch (text.size() < 2 ? '\0' : text[1]) {
-    case '"':
-    case '\\':
-    case '/':
-      return Escape{2, text[1]};
-    case 'b':
-      return Escape{2, '\b'};
-    case 'f':
-      return Escape{2, '\f'};
-    case 'n':
-      return Escape{2, '\n'};
-    case 'r':
-      return Escape{2, '\r'};
-    case 't':
-      return Escape{2, '\t'};
-    case 'u':
-      return unicode_escape(text);
-    default:
-      return Escape();
-  }
+  if (!is_low_surrogate(low)) return JsonEscape{6, -1};
+  return JsonEscape{12, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)};
 }
 
 char* append_utf8(char* out, std::int32_t character) noexcept {
@@ -107,6 +75,29 @@ bool skip(std::string_view& text, char byte) noexcept {
 
 }  // namespace
 
+JsonEscape escape_at(std::string_view text) noexcept {
+  switch (text.size() < 2 ? '\0' : text[1]) {
+    case '"':
+    case '\\':
+    case '/':
+      return JsonEscape{2, text[1]};
+    case 'b':
+      return JsonEscape{2, '\b'};
+    case 'f':
+      return JsonEscape{2, '\f'};
+    case 'n':
+      return JsonEscape{2, '\n'};
+    case 'r':
+      return JsonEscape{2, '\r'};
+    case 't':
+      return JsonEscape{2, '\t'};
+    case 'u':
+      return unicode_escape(text);
+    default:
+      return JsonEscape();
+  }
+}
+
 Decoded decode_string(std::string_view raw, TextArena& arena, std::string_view& text) {
   std::size_t escape = raw.find('\\');
   if (escape == std::string_view::npos) {
@@ -122,7 +113,7 @@ Decoded decode_string(std::string_view raw, TextArena& arena, std::string_view& 
     std::memcpy(out, raw.data(), escape);
     out += escape;
     raw.remove_prefix(escape);
-    Escape const found = escape_at(raw);
+    JsonEscape const found = escape_at(raw);
     if (found.size == 0) return Decoded::broken;
     if (found.character < 0) {
       result = Decoded::no_text;
@@ -138,20 +129,6 @@ Decoded decode_string(std::string_view raw, TextArena& arena, std::string_view& 
   arena.give_back(capacity - size);
   text = std::string_view(begin, size);
   return result;
-}
-
-JsonEscapes escapes_of(std::string_view json) noexcept {
-  JsonEscapes escapes;
-  for (;;) {
-    std::size_t const place = json.find('\\');
-    if (place == std::string_view::npos) return escapes;
-    json.remove_prefix(place);
-    Escape const found = escape_at(json);
-    if (found.size == 0) return escapes;  // no JSON
-    if (found.character == 0) escapes.nul = true;
-    if (found.character < 0) escapes.lone_surrogate = true;
-    json.remove_prefix(found.size);
-  }
 }
 
 bool is_json_number(std::string_view text) noexcept {

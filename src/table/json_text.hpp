@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,12 +19,14 @@ enum class Decoded {
 /// The text of a string, which is given as it stands between its quotes: `raw` itself where nothing is escaped.
 Decoded decode_string(std::string_view raw, TextArena& arena, std::string_view& text);
 
-/// What is written as an escape somewhere in a piece of JSON, in names or values.
-struct JsonEscapes {
-  bool nul = false;             ///< \u0000
-  bool lone_surrogate = false;  ///< \ud800 without its other half
+/// An escape: `size` bytes of JSON, which mean one character.
+struct JsonEscape {
+  std::size_t size = 0;         ///< 0: it is none
+  std::int32_t character = -1;  ///< -1: half of a surrogate pair
 };
-JsonEscapes escapes_of(std::string_view json) noexcept;
+
+/// `text` begins with a backslash.
+JsonEscape escape_at(std::string_view text) noexcept;
 
 /// RFC 8259, section 6.
 bool is_json_number(std::string_view text) noexcept;

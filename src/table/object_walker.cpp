@@ -48,8 +48,10 @@ std::string_view raw_string(char const* begin, char const* end) {
 
 }  // namespace
 
+std::string_view Member::raw_key() const { return raw_string(key_, end_); }
+
 Decoded Member::decode_key(TextArena& arena, std::string_view& key) const {
-  Decoded const decoded = decode_string(raw_string(key_, end_), arena, key);
+  Decoded const decoded = decode_string(raw_key(), arena, key);
   if (decoded == Decoded::broken) throw broken("name");
   return decoded;
 }

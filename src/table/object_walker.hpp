@@ -27,6 +27,9 @@ class Member {
            std::memcmp(key_, quoted_name.data(), quoted_name.size()) == 0;
   }
 
+  /// The name as it stands between its quotes. Errors: Error(system) when it has no end.
+  std::string_view raw_key() const;
+
   /// The name; `no_text` when it has none in UTF-8. Errors: Error(system) when it is broken.
   Decoded decode_key(TextArena& arena, std::string_view& key) const;
 

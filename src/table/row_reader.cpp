@@ -34,7 +34,11 @@ struct Column {
 
 struct RowReader::Implementation {
   Implementation(std::vector<Field> of_stream, ValueLimits value_limits)
-      : fields(std::move(of_stream)), limits(value_limits), values(fields.size()), cells(fields.size()) {
+      : fields(std::move(of_stream)),
+        limits(value_limits),
+        values(fields.size()),
+        cells(fields.size()),
+        changes(value_limits) {
     columns.reserve(fields.size());
     for (Field const& field : fields) {
       bool const is_new = places.emplace(field.name, columns.size()).second;

@@ -1,9 +1,9 @@
 #include <landfall/table/table_rows.hpp>
 
-#include <utility>
-
 #include <fmt/format.h>
 #include <boost/uuid/uuid_io.hpp>
+
+#include "table/raw_reader.hpp"
 
 namespace landfall {
 
@@ -14,33 +14,41 @@ std::string head_of_meta(DestinationStream const& stream) {
   return fmt::format(R"({{"sync_id":{},"changes":)", *stream.sync_id);
 }
 
-std::vector<Field> fields_to_read(DestinationStream const& stream, TableLayout layout) {
-  return layout == TableLayout::typed ? fields_of(stream.json_schema) : std::vector<Field>();
-}
-
 }  // namespace
 
 TableRows::TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits,
                      std::optional<std::int64_t> first_in_order)
-    : layout_(layout),
-      first_in_order_(first_in_order),
-      reader_(fields_to_read(stream, layout), limits),
-      meta_head_(head_of_meta(stream)),
-      raw_id_(36, '0') {
+    : first_in_order_(first_in_order), meta_head_(head_of_meta(stream)), raw_id_(36, '0') {
+  if (layout == TableLayout::typed) {
+    reader_.emplace(fields_of(stream.json_schema), limits);
+  } else {
+    raw_reader_ = std::make_unique<RawReader>(limits);
+  }
   row_.raw_id = raw_id_;
   row_.generation = stream.generation_id;
 }
+TableRows::~TableRows() = default;
 
 TableRow const& TableRows::read(Record const& record) {
-  Row const& row = reader_.read(record);
+  std::string_view const changes = read_values(record);
   boost::uuids::to_chars(ids_(), raw_id_.begin());
-  meta_.assign(meta_head_).append(row.changes).push_back('}');
+  meta_.assign(meta_head_).append(changes).push_back('}');
   row_.meta = meta_;
   row_.extracted_at_ms = record.emitted_at().time_since_epoch().count();
   if (first_in_order_) row_.read_order = *first_in_order_ + static_cast<std::int64_t>(record.number());
-  row_.cells = row.cells;
-  if (layout_ == TableLayout::raw) row_.data = record.data();
   return row_;
+}
+
+/// Sets the cells, or the data, of the row. What was changed.
+std::string_view TableRows::read_values(Record const& record) {
+  if (reader_) {
+    Row const& row = reader_->read(record);
+    row_.cells = row.cells;
+    return row.changes;
+  }
+  RawRow const row = raw_reader_->read(record);
+  row_.data = row.data;
+  return row.changes;
 }
 
 }  // namespace landfall

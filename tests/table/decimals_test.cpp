@@ -296,5 +296,49 @@ TEST(Decimals, RandomNumbersAreRoundedAsIntegersAre) {
   }
 }
 
+struct WithinRow {
+  std::string_view number;
+  bool four_before;  ///< at most four digits before the point
+  bool two_behind;   ///< at most two behind it
+};
+
+// As PostgreSQL's numeric counts, with 131,072 and 16,383.
+constexpr WithinRow within_rows[] = {
+    {"0", true, true},
+    {"-9999", true, true},
+    {"10000", false, true},
+    {"1e3", true, true},
+    {"1E4", false, true},
+    {"0.1e4", true, true},
+    {"0.1e+5", false, true},
+    {"0.01e5", true, true},
+    {"12e3", false, true},
+    {"0.12", true, true},
+    {"0.123", true, false},
+    {"1.00", true, true},
+    {"1.000", true, false},
+    {"1e-2", true, true},
+    {"1e-3", true, false},
+    {"1.0e-2", true, false},
+    {"1.234e1", true, true},
+    {"1.2345e1", true, false},
+    {"0e9", true, true},
+    {"0e-3", true, false},
+    {"0.000", true, false},
+    {"0e2000000000", false, false},
+    {"1e99999999999999999999", false, false},
+    {"1e-99999999999999999999", true, false},
+    {"99999.999", false, false},
+};
+
+TEST(Decimals, NumbersOfJsonAreWithinTheirLimitsOrNot) {
+  for (WithinRow const& row : within_rows) {
+    SCOPED_TRACE(row.number);
+    EXPECT_EQ(is_within(row.number, 4, 0), row.four_before);
+    EXPECT_EQ(is_within(row.number, 0, 2), row.two_behind);
+    EXPECT_EQ(is_within(row.number, 4, 2), row.four_before && row.two_behind);
+  }
+}
+
 }  // namespace
 }  // namespace landfall

@@ -78,36 +78,6 @@ TEST(JsonText, StringsOfOneRecordStayWhereTheyAre) {
   EXPECT_EQ(second, std::string(100'000, 'x') + "\n");
 }
 
-struct EscapesRow {
-  std::string_view name;
-  std::string_view json;
-  bool nul;
-  bool lone_surrogate;
-};
-
-constexpr EscapesRow escapes_rows[] = {
-    {"none", R"({"a":[1,"b"]})", false, false},
-    {"others", R"(["\n\u0041\\"])", false, false},
-    {"NUL", R"(["\u0000"])", true, false},
-    {"NUL in a name", R"({"\u0000":1})", true, false},
-    {"the text of one", R"(["\\u0000"])", false, false},
-    {"a backslash and NUL", R"(["\\\u0000"])", true, false},
-    {"pair", R"(["\ud83d\udce6"])", false, false},
-    {"high", R"(["\ud83d"])", false, true},
-    {"high before another string", R"(["\ud83d","\udce6"])", false, true},
-    {"low", R"(["\udce6"])", false, true},
-    {"the text of a surrogate", R"(["\\ud83d"])", false, false},
-    {"both", R"(["\ud83d\u0000"])", true, true},
-};
-
-TEST(JsonText, EscapesThatAStoreMayRefuseAreFound) {
-  for (EscapesRow const& row : escapes_rows) {
-    SCOPED_TRACE(row.name);
-    EXPECT_EQ(escapes_of(row.json).nul, row.nul);
-    EXPECT_EQ(escapes_of(row.json).lone_surrogate, row.lone_surrogate);
-  }
-}
-
 TEST(JsonText, KnowsNumbers) {
   for (std::string_view const text :
        {"0", "-0", "12", "-1.50", "1e5", "1E+5", "0.0e-0", "123456789012345678901234567890"}) {

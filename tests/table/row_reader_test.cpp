@@ -207,6 +207,8 @@ std::vector<LimitRow> limit_rows() {
   auto const no_nul = limited(&ValueLimits::takes_nul, false);
   auto const no_json_nul = limited(&ValueLimits::json_takes_nul, false);
   auto const no_surrogates = limited(&ValueLimits::json_takes_lone_surrogates, false);
+  auto const json_numbers = limited(&ValueLimits::json_number_digits, 6U);
+  auto const two_levels = limited(&ValueLimits::json_depth, 2U);
   auto const from_year_1 = limited(&ValueLimits::first_year, 1);
   return {
       {"text as long as can be", five_bytes, string, R"("abcde")", "text abcde", none},
@@ -227,6 +229,11 @@ std::vector<LimitRow> limit_rows() {
       {"no NUL in JSON", no_json_nul, object, R"({"a":"\\u0000"})", R"(json {"a":"\\u0000"})", none},
       {"lone surrogate in JSON", no_surrogates, array, R"(["\udc00"])", "null", nulled},
       {"pair in JSON", no_surrogates, array, R"(["\ud83d\udce6\u0000"])", R"(json ["\ud83d\udce6\u0000"])", none},
+      {"number in JSON", json_numbers, unknown, "1e5", "json 1e5", none},
+      {"number in JSON that is too large", json_numbers, object, R"({"a":1e6})", "null", too_large},
+      {"numbers in JSON are no numbers", json_numbers, number, "1000000", "number 1000000", none},
+      {"numbers in JSON are no text", json_numbers, string, "[1000000]", "text [1000000]", none},
+      {"JSON that is too deep", two_levels, array, "[[[]]]", "null", too_large},
       {"number that is cut", numeric(5, 2), number, "1.555", "number 1.56", cut},
       {"number that is too large", numeric(5, 2), number, "1000", "null", too_large},
       {"integers are not numbers", numeric(5, 2), integer, "1000000", "integer 1000000", none},

@@ -24,6 +24,9 @@ struct ValueLimits {
   bool takes_nul = true;                   ///< text may hold U+0000; where not, such a value becomes null
   bool json_takes_nul = true;              ///< the same in JSON, where it is written \u0000
   bool json_takes_lone_surrogates = true;  ///< JSON may hold \ud800 and the like
+  unsigned json_number_digits = 0;         ///< of a number in JSON, before its point; where it has more, the value
+  unsigned json_number_scale = 0;          ///< becomes null; the same, of those behind it
+  unsigned json_depth = 0;                 ///< how deep JSON may be nested
   int first_year = -9999;                  ///< of dates and timestamps; 0 is 1 BC
   int last_year = 9999;
 };

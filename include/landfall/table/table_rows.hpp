@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,14 +26,18 @@ struct TableRow {
   std::string_view meta;  ///< JSON: {"sync_id": ..., "changes": [...]}
   std::optional<std::int64_t> generation;
   std::span<Cell const> cells;  ///< TableLayout::typed
-  std::string_view data;        ///< TableLayout::raw: the record as it came
+  std::string_view data;        ///< TableLayout::raw: the record as it came, but for what the store cannot have
   /// For MetaColumns::read_order: rows that were read later have a larger one, over all processes. Where cursors and
   /// times of extraction are equal it has the last word, since batches are loaded in any order.
   std::optional<std::int64_t> read_order;
 };
 
+class RawReader;
+
 /// Makes rows of a stream's records.
 ///
+/// Raw:     a member that the store's JSON cannot have, by ValueLimits, is null, with the entry in changes that it has
+///          as a column. In a member's name, and in `meta`, U+FFFD stands for a character that it cannot have.
 /// Threads: one at a time; where batches of a stream are loaded side by side, each call has its own.
 /// Source:  protocol reference 3.3.
 class TableRows {
@@ -40,15 +45,18 @@ class TableRows {
   /// `first_in_order`: where this process begins to count what it reads; nothing where rows wait for no upsert.
   TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits,
             std::optional<std::int64_t> first_in_order);
+  ~TableRows();
 
   /// Valid until the next read(), and while the record's batch lives.
   /// Errors: as RowReader::read().
   TableRow const& read(Record const& record);
 
  private:
-  TableLayout layout_;
+  std::string_view read_values(Record const& record);
+
   std::optional<std::int64_t> first_in_order_;
-  RowReader reader_;
+  std::optional<RowReader> reader_;        // of the typed layout
+  std::unique_ptr<RawReader> raw_reader_;  // of the raw one
   boost::uuids::random_generator_mt19937 ids_;
   std::string meta_head_;  // up to the changes
   std::string meta_;
