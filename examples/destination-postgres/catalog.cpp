@@ -1,12 +1,9 @@
 #include "catalog.hpp"
 
-#include <random>
-
-#include <fmt/format.h>
-
 #include <landfall/table/naming.hpp>
 
 #include "column_types.hpp"
+#include "key_index.hpp"
 
 namespace postgres {
 
@@ -29,20 +26,6 @@ std::string kind_named(std::string const& relkind) {
   return "index";
 }
 
-std::vector<Identifier> key_of(Connection& connection, TableName const& table) {
-  SqlText sql;
-  sql << "SELECT a.attname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid "
-         "JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-         "CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) "
-         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum "
-         "WHERE n.nspname = $1 AND c.relname = $2 AND x.relname LIKE '\\_landfall\\_key\\_%' ORDER BY x.relname, "
-         "k.place";
-  Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
-  std::vector<Identifier> key;
-  for (int row = 0; row < found.rows(); ++row) key.emplace_back(found.text(row, 0));
-  return key;
-}
-
 landfall::TableState state_of(Connection& connection, TableName const& table) {
   SqlText sql;
   sql << "SELECT " << meta_column(landfall::MetaColumns::generation_id) << " FROM " << table << " LIMIT 1";
@@ -56,11 +39,6 @@ std::vector<Identifier> names_of(landfall::TableSchema const& schema) {
   std::vector<Identifier> names;
   for (landfall::TableColumn const& column : schema.columns) names.push_back(column.name);
   return names;
-}
-
-Identifier name_of_key_index() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return Identifier(fmt::format("_landfall_key_{:016x}", random()));
 }
 
 std::string kind_of(Connection& connection, TableName const& table) {
@@ -92,17 +70,6 @@ landfall::TableSchema schema_of(Connection& connection, TableName const& table) 
   }
   schema.primary_key = key_of(connection, table);
   return schema;
-}
-
-std::vector<Identifier> key_indexes_of(Connection& connection, TableName const& table) {
-  SqlText sql;
-  sql << "SELECT x.relname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid "
-         "JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-         "WHERE n.nspname = $1 AND c.relname = $2 AND x.relname LIKE '\\_landfall\\_key\\_%'";
-  Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
-  std::vector<Identifier> names;
-  for (int row = 0; row < found.rows(); ++row) names.emplace_back(found.text(row, 0));
-  return names;
 }
 
 std::optional<landfall::ExistingTable> look_at(Connection& connection, TableName const& table) {

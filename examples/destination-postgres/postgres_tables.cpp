@@ -8,6 +8,7 @@
 #include "batch_marks.hpp"
 #include "catalog.hpp"
 #include "column_types.hpp"
+#include "key_index.hpp"
 #include "row_copy.hpp"
 #include "upsert.hpp"
 
@@ -25,22 +26,6 @@ namespace {
 void add_definition(SqlText& sql, TableColumn const& column) {
   sql << column.name << " " << type_name(column.type);
   if (!column.nullable) sql << " NOT NULL";
-}
-
-void create_key_index(Connection& connection, TableName const& table, std::vector<Identifier> const& key) {
-  if (key.empty()) return;
-  SqlText sql;
-  sql << "CREATE INDEX " << name_of_key_index() << " ON " << table << " (";
-  sql.list(key) << ")";
-  connection.run(sql);
-}
-
-void drop_key_indexes(Connection& connection, TableName const& table) {
-  for (Identifier const& index : key_indexes_of(connection, table)) {
-    SqlText sql;
-    sql << "DROP INDEX " << TableName(table.schema, index);
-    connection.run(sql);
-  }
 }
 
 void create_table(Connection& connection, TableName const& table, TableSchema const& schema) {
@@ -215,7 +200,7 @@ awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, T
   auto change_it = [&](Connection& connection) {
     lock_until_commit(connection, table);
     landfall::SchemaChange const left = landfall::change_between(table, schema_of(connection, table), wanted);
-    if (left.key_changes) drop_key_indexes(connection, table);
+    if (left.key_changes) drop_key_index(connection, table);
     alter_columns(connection, table, left);
     if (left.key_changes) create_key_index(connection, table, wanted.primary_key);
   };
@@ -266,7 +251,7 @@ awaitable<void> PostgresTables::move_rows(TableName from, TableName to, TableSch
   auto move = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
-    move_all(connection, from, to, schema);
+    with_long_keys(connection, to, [&] { move_all(connection, from, to, schema); });
     drop_table(connection, from);
   };
   co_await connections_.transact(move);
@@ -277,7 +262,7 @@ awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema
   auto merge = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
-    upsert_rows(connection, from, to, schema, rule);
+    with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, schema, rule); });
     if (source == Source::is_dropped) drop_table(connection, from);
   };
   co_await connections_.transact(merge);

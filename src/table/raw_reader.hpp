@@ -20,9 +20,7 @@ struct RawRow {
 
 /// Reads records for TableLayout::raw, see TableRows.
 ///
-/// Cost:   one walk over the record, and a glance, which tells of nearly all of them that nothing is wrong. Only what
-/// is
-///         changed is copied.
+/// Cost:   one walk and a glance, which tells of nearly all records that nothing is wrong: they are not copied.
 /// Errors: as RowReader::read().
 class RawReader {
  public:

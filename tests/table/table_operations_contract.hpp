@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -323,6 +324,58 @@ TEST_P(TableOperationsContract, ARowThatSaysSoDeletesItsKey) {
               {R"({"id":9,"at":1,"name":""})"}});
   run(operations.upsert(from, to, usual_schema({Identifier("id")}), deleting, TableOperations::Source::is_dropped));
   EXPECT_EQ(rows(to), (Rows{"2 5 -", "3 3 -"}));
+}
+
+/// No index can compress it.
+inline std::string long_text(unsigned seed) {
+  std::mt19937 random(seed);
+  std::string text;
+  while (text.size() < 10'000) text += static_cast<char>('a' + random() % 26);
+  return text;
+}
+
+inline SentRecord record_with(std::string const& name, int at) {
+  return {fmt::format(R"({{"id":7,"at":{},"name":"{}"}})", at, name)};
+}
+
+TEST_P(TableOperationsContract, AKeyMayBeOfAnyLength) {
+  std::vector<Identifier> const key = {Identifier("name"), Identifier("id")};
+  UpsertRule by_name = rule();
+  by_name.primary_key = key;
+  std::string const ours = long_text(1);
+  std::string const other = long_text(2);
+  TableName const to = make("users", key);
+  TableName const from = named("work");
+  for (int sync = 1; sync <= 2; ++sync) {
+    SCOPED_TRACE(sync);
+    make_waiting("work");
+    copy(from, {record_with("short", sync), record_with(ours, sync), record_with(sync == 1 ? other : ours, sync + 5)});
+    run(operations.upsert(from, to, usual_schema(key), by_name, TableOperations::Source::is_dropped));
+    EXPECT_EQ(run(operations.find(to))->schema, usual_schema(key));
+  }
+  EXPECT_EQ(rows(to), (Rows{"7 2 short", "7 6 " + other, "7 7 " + ours}));
+}
+
+TEST_P(TableOperationsContract, RowsThatAreThereMayBecomeALongKey) {
+  std::vector<Identifier> const key = {Identifier("name"), Identifier("at")};
+  TableName const table = make("users");
+  copy(table, {record_with(long_text(1), 1)});
+  run(operations.alter(table, change_between(table, usual_schema(), usual_schema(key)), usual_schema(key)));
+  EXPECT_EQ(run(operations.find(table))->schema, usual_schema(key));
+  TableName const more = make("more");
+  copy(more, {record_with(long_text(2), 2)});
+  run(operations.move_rows(more, table, usual_schema(key)));
+  EXPECT_EQ(rows(table).size(), 2);
+}
+
+TEST_P(TableOperationsContract, ATableWithAKeyTakesRowsWithLongOnes) {
+  std::vector<Identifier> const key = {Identifier("name")};
+  TableName const table = make("users", key);
+  TableName const more = make("more");
+  copy(more, {record_with(long_text(1), 1)});
+  run(operations.move_rows(more, table, usual_schema(key)));
+  EXPECT_EQ(rows(table), Rows{"7 1 " + long_text(1)});
+  EXPECT_EQ(run(operations.find(table))->schema, usual_schema(key));
 }
 
 TEST_P(TableOperationsContract, AChangedTableKeepsItsRows) {
