@@ -65,6 +65,7 @@ awaitable<TableState> TableLoader::state_of(TableName table) {
     throw config_error("stream {}: {} is a {}, not a table: rename it, or choose another schema",
                        to_string(stream_.descriptor), to_string(table), found->other_kind);
   }
+  change_between(table, found->schema, TableSchema());  // refuses a table of others, also where it would be replaced
   co_return found->state;
 }
 
