@@ -2,10 +2,12 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -117,6 +119,114 @@ TEST(BlockingPool, CallsRunAtTheSameTimeAndDoNotHoldThePool) {
 awaitable<void> add_one(std::atomic<int>& sum) {
   auto call = [&] { ++sum; };
   for (int i = 0; i < 20; ++i) co_await run_blocking(call);
+}
+
+// ---- a call that can be interrupted ----
+
+/// A call that runs until it is interrupted, and what is seen of it.
+struct Interruptible {
+  std::latch begun{1};
+  std::latch interrupted{1};
+  std::atomic<int> interruptions = 0;
+  std::atomic<bool> on_strand = false;
+};
+
+awaitable<void> run_until_interrupted(asio::thread_pool& pool, Interruptible& call) {
+  auto run = [&call] {
+    call.begun.count_down();
+    call.interrupted.wait();
+  };
+  std::function<void()> interrupt = [&] {
+    call.on_strand = pool.get_executor().running_in_this_thread();
+    if (++call.interruptions == 1) call.interrupted.count_down();
+  };
+  co_await run_blocking(std::move(run), std::move(interrupt));
+}
+
+TEST(RunBlocking, ACancellationInterruptsTheCallOnTheCallersExecutor) {
+  asio::thread_pool pool(2);
+  Interruptible call;
+  Spawned const caller(pool.get_executor(), run_until_interrupted(pool, call));
+  call.begun.wait();
+  EXPECT_EQ(call.interruptions, 0);
+  caller.cancel();
+  caller.cancel();  // the call may end between the two: never more than one interruption each, and no harm
+  pool.join();
+  EXPECT_TRUE(caller.ended());
+  EXPECT_GE(call.interruptions, 1);
+  EXPECT_LE(call.interruptions, 2);
+  EXPECT_TRUE(call.on_strand);
+}
+
+awaitable<void> call_with_interrupt(std::shared_ptr<int> owned, std::atomic<int>& interruptions, std::latch& called,
+                                    std::latch& go_on) {
+  std::function<void()> interrupt = [&interruptions, owned] { ++interruptions; };
+  auto nothing = [owned] {};
+  co_await run_blocking(std::move(nothing), std::move(interrupt));
+  called.count_down();
+  auto wait = [&go_on] { go_on.wait(); };
+  co_await run_blocking(std::move(wait));
+}
+
+TEST(RunBlocking, NothingIsInterruptedWithoutACancellationOrAfterTheCall) {
+  auto const owned = std::make_shared<int>();
+  for (bool const is_cancelled : {false, true}) {
+    SCOPED_TRACE(is_cancelled ? "cancelled after the call" : "not cancelled");
+    std::atomic<int> interruptions = 0;
+    asio::thread_pool pool(2);
+    std::latch called(1), go_on(1);
+    Spawned const caller(pool.get_executor(), call_with_interrupt(owned, interruptions, called, go_on));
+    called.wait();
+    if (is_cancelled) caller.cancel();
+    go_on.count_down();
+    pool.join();
+    EXPECT_TRUE(caller.ended());
+    EXPECT_EQ(interruptions, 0);
+  }
+  EXPECT_EQ(owned.use_count(), 1);
+}
+
+/// Cancellation and the end of the call at the same moment, again and again: ThreadSanitizer looks on.
+TEST(RunBlocking, AnInterruptionMayMeetTheEndOfTheCall) {
+  auto const call = [](std::atomic<int>& interruptions) -> awaitable<void> {
+    auto nothing = [] {};
+    std::function<void()> interrupt = [&interruptions] { ++interruptions; };
+    co_await run_blocking(std::move(nothing), std::move(interrupt));
+  };
+  std::atomic<int> interruptions = 0;
+  for (int round = 0; round < 200; ++round) {
+    asio::thread_pool pool(2);
+    Spawned const caller(pool.get_executor(), call(interruptions));
+    caller.cancel();
+    pool.join();
+    EXPECT_TRUE(caller.ended());
+  }
+  EXPECT_LE(interruptions, 200);
+}
+
+TEST(RunBlocking, ACallThatFailsWhenItIsInterruptedSaysSo) {
+  auto const body = [](std::latch& begun, std::string& said) -> awaitable<void> {
+    std::latch interrupted(1);
+    auto run = [&] {
+      begun.count_down();
+      interrupted.wait();
+      throw std::runtime_error("interrupted");
+    };
+    std::function<void()> interrupt = [&interrupted] { interrupted.count_down(); };
+    try {
+      co_await run_blocking(std::move(run), std::move(interrupt));
+    } catch (std::runtime_error const& error) {
+      said = error.what();
+    }
+  };
+  asio::thread_pool pool(2);
+  std::latch begun(1);
+  std::string said;
+  Spawned const caller(pool.get_executor(), body(begun, said));
+  begun.wait();
+  caller.cancel();
+  pool.join();
+  EXPECT_EQ(said, "interrupted");
 }
 
 TEST(BlockingPool, MoreCallsThanThreadsAllRun) {
