@@ -155,7 +155,8 @@ awaitable<ProbeResult> TableLoader::probe(BatchId batch) {
 }
 
 BatchMark TableLoader::mark_of(BatchId batch) const {
-  return BatchMark(to_string(tables_.final_table), batch.is_unique_over_processes() ? std::string() : run_, batch.value);
+  return BatchMark(to_string(tables_.final_table), batch.is_unique_over_processes() ? std::string() : run_,
+                   batch.value);
 }
 
 std::shared_ptr<TableRows> TableLoader::take_rows() {

@@ -248,22 +248,6 @@ TEST_F(TableDestinationTest, WhatStandsInTheWayIsNamed) {
 
 // ---- each batch once ----
 
-TEST_F(TableDestinationTest, ATableOfOthersIsNeitherChangedNorReplaced) {
-  TableName const table(Identifier("main"), Identifier("users"));
-  store.tables[table].schema.columns = {TableColumn(Identifier("id"), ColumnType::integer)};
-  for (auto const mode : {append, overwrite, dedup}) {
-    in(mode, 1, mode == overwrite ? 1 : 0);
-    try {
-      sync({{R"({"id":1})"}});
-      ADD_FAILURE() << "taken";
-    } catch (Error const& error) {
-      EXPECT_EQ(error.error_class(), ErrorClass::config);
-      EXPECT_NE(error.message().find("main.users is no table of this destination"), std::string::npos) << error.what();
-    }
-    EXPECT_EQ(store.tables.at(table).schema.columns.size(), 1U);
-  }
-}
-
 TEST_F(TableDestinationTest, ABatchOfWhichNobodyKnowsIsLookedUp) {
   for (bool const was_applied : {false, true}) {
     SCOPED_TRACE(was_applied);

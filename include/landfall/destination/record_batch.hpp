@@ -19,8 +19,8 @@ namespace landfall {
 /// The place of a record in its stream: 0 for the first one read, in the order read.
 using RecordNumber = std::uint64_t;
 
-/// Identifies a batch within a sync: the same over retries. With spill.resume, over all processes: then ids are times of
-/// day in microseconds; without, each process counts from 1.
+/// Identifies a batch within a sync: the same over retries. With spill.resume, over all processes: then ids are times
+/// of day in microseconds; without, each process counts from 1.
 struct BatchId {
   constexpr BatchId() = default;
   constexpr explicit BatchId(std::uint64_t batch_number, std::uint64_t batch_part = 0)
