@@ -76,6 +76,15 @@ std::string_view field_of(PGresult const* result, int field) noexcept {
   return text == nullptr ? std::string_view() : text;
 }
 
+/// Of a result with an error; empty where the server has said nothing.
+std::string_view sqlstate_of(PGresult const* result) noexcept {
+  std::string_view const sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+  // A value of which no process may hold so much: a limit, though the server calls it an internal error.
+  bool const is_too_large =
+      sqlstate == "XX000" && field_of(result, PG_DIAG_MESSAGE_PRIMARY).starts_with("invalid memory alloc request size");
+  return is_too_large ? "54000" : sqlstate;
+}
+
 std::string_view without_line_ends(std::string_view text) noexcept {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
   return text;
@@ -83,7 +92,7 @@ std::string_view without_line_ends(std::string_view text) noexcept {
 
 /// Messages and hints only: details and contexts quote rows.
 std::string text_of(PGconn const* connection, PGresult const* result) {
-  std::string_view const sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+  std::string_view const sqlstate = sqlstate_of(result);
   if (sqlstate.empty()) {
     std::string text(without_line_ends(PQerrorMessage(connection)));
     std::ranges::replace(text, '\n', ' ');
@@ -133,8 +142,8 @@ bool ends_connection(std::string_view sqlstate) noexcept {
 }
 
 ServerError::ServerError(PGconn const* connection, PGresult const* result)
-    : Error(class_of(field_of(result, PG_DIAG_SQLSTATE)), text_of(connection, result)),
-      sqlstate(field_of(result, PG_DIAG_SQLSTATE)),
+    : Error(class_of(sqlstate_of(result)), text_of(connection, result)),
+      sqlstate(sqlstate_of(result)),
       context(field_of(result, PG_DIAG_CONTEXT)) {}
 
 // libpq has no result for it, only text: "... FATAL:  28P01: password authentication failed ...\nLOCATION:  ...", once
