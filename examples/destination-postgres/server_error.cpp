@@ -78,6 +78,15 @@ std::string_view field_of(PGresult const* result, int field) noexcept {
   return text == nullptr ? std::string_view() : text;
 }
 
+/// Of a result with an error; empty where the server has said nothing.
+std::string_view sqlstate_of(PGresult const* result) noexcept {
+  std::string_view const sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+  // A value of which no process may hold so much: a limit, though the server calls it an internal error.
+  bool const is_too_large =
+      sqlstate == "XX000" && field_of(result, PG_DIAG_MESSAGE_PRIMARY).starts_with("invalid memory alloc request size");
+  return is_too_large ? "54000" : sqlstate;
+}
+
 std::string_view without_line_ends(std::string_view text) noexcept {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
   return text;
@@ -91,7 +100,7 @@ std::string one_line(std::string_view text) {
 
 /// Messages and hints only: details and contexts quote rows.
 std::string text_of(PGconn const* connection, PGresult const* result) {
-  std::string_view const sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+  std::string_view const sqlstate = sqlstate_of(result);
   if (sqlstate.empty()) {
     return one_line(PQerrorMessage(connection));
   }
@@ -148,8 +157,8 @@ bool is_about_a_value(std::string_view sqlstate) noexcept {
 bool is_about_the_session(std::string_view sqlstate) noexcept { return sqlstate == "25006"; }
 
 ServerError::ServerError(PGconn const* connection, PGresult const* result)
-    : Error(class_of(field_of(result, PG_DIAG_SQLSTATE)), text_of(connection, result)),
-      sqlstate(field_of(result, PG_DIAG_SQLSTATE)),
+    : Error(class_of(sqlstate_of(result)), text_of(connection, result)),
+      sqlstate(sqlstate_of(result)),
       context(field_of(result, PG_DIAG_CONTEXT)),
       is_fatal(sqlstate.empty() || field_of(result, PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR") {}
 

@@ -43,8 +43,10 @@ bool is_digit(char byte) noexcept { return byte >= '0' && byte <= '9'; }
 /// JSON that is not longer than this has no number with too many digits, unless by an exponent, and is not too deep.
 std::uint64_t harmless_bytes(ValueLimits const& limits) noexcept {
   auto least = std::numeric_limits<std::uint64_t>::max();
-  for (unsigned const limit : {limits.json_number_digits, limits.json_number_scale, limits.json_depth}) {
-    if (limit != 0) least = std::min<std::uint64_t>(least, limit);
+  std::uint64_t const brackets = 2 * std::uint64_t{limits.json_depth};
+  for (std::uint64_t const limit :
+       {std::uint64_t{limits.json_number_digits}, std::uint64_t{limits.json_number_scale}, brackets}) {
+    if (limit != 0) least = std::min(least, limit);
   }
   return least;
 }

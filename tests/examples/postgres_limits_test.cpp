@@ -168,6 +168,16 @@ TEST_F(PostgresLimits, ARecordThatIsTooDeepForTheServerIsRejectedAlone) {
   EXPECT_EQ(rejected(sent, postgres::value_limits()), std::vector<RecordNumber>{41});
 }
 
+// Numbers take more room there than here. "invalid memory alloc request size", an internal error, is all that it says.
+TEST_F(PostgresLimits, ARecordThatGrowsTooLargeInTheServerIsRejectedAlone) {
+  constexpr std::size_t count = 35'000'000;
+  std::string numbers = "[1";
+  numbers.reserve(2 * count + 2);
+  for (std::size_t i = 1; i < count; ++i) numbers += ",1";
+  std::vector<SentRecord> const sent = {{R"({"v":1})"}, {R"({"v":)" + numbers + "]}"}, {R"({"v":2})"}};
+  EXPECT_EQ(rejected(sent, postgres::value_limits()), std::vector<RecordNumber>{41});
+}
+
 TEST_F(PostgresLimits, ARecordWithAValueThatTheServerRefusesIsRejectedAlone) {
   std::vector<SentRecord> const sent = {{R"({"v":1})"}, {R"({"v":"\u0000"})"}, {R"({"v":2})"}};
   EXPECT_EQ(rejected(sent, ValueLimits()), std::vector<RecordNumber>{41});
