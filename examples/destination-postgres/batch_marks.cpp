@@ -28,6 +28,7 @@ TableName marks_table(std::string const& schema) {
 }
 
 void create_marks_table(Connection& connection, TableName const& marks) {
+  lock_names_of(connection, marks.schema);
   SqlText sql;
   sql << "CREATE TABLE " << marks
       << " (stream text NOT NULL, run text NOT NULL, batch bigint NOT NULL, first_number bigint NOT NULL, end_number "

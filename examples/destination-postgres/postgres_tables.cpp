@@ -29,6 +29,7 @@ void add_definition(SqlText& sql, TableColumn const& column) {
 }
 
 void create_table(Connection& connection, TableName const& table, TableSchema const& schema) {
+  lock_names_of(connection, table.schema);
   SqlText sql;
   sql << "CREATE TABLE " << table << " (";
   bool is_first = true;
@@ -94,6 +95,7 @@ void copy_grants(Connection& connection, TableName const& from, TableName const&
 }
 
 void rename_table(Connection& connection, TableName const& from, TableName const& to) {
+  lock_names_of(connection, to.schema);
   SqlText sql;
   sql << "ALTER TABLE " << from << " RENAME TO " << to.table;
   connection.run(sql);
@@ -150,6 +152,10 @@ awaitable<void> PostgresTables::ensure_marks() {
 
 void PostgresTables::drop_table(Connection& connection, TableName const& table) const {
   if (!table_exists(connection, table)) return;
+  SqlText lock;  // others must not wait until its readers are through
+  lock << "LOCK TABLE " << table << " IN ACCESS EXCLUSIVE MODE";
+  connection.run(lock);
+  lock_names_of(connection, table.schema);
   SqlText sql;
   sql << "DROP TABLE " << table;
   if (connections_.settings().drop_cascade) sql << " CASCADE";
@@ -272,8 +278,8 @@ awaitable<void> PostgresTables::replace(TableName target, TableName source, std:
     if (!table_exists(connection, source)) return;
     if (table_exists(connection, target)) copy_grants(connection, target, source);
     drop_table(connection, target);
-    rename_table(connection, source, target);
     if (done_with) drop_table(connection, *done_with);
+    rename_table(connection, source, target);
   };
   co_await connections_.transact(swap);
 }
