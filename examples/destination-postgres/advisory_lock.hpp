@@ -20,8 +20,8 @@ inline void lock_until_commit(Connection& connection, landfall::TableName const&
   lock_until_commit(connection, landfall::to_string(table));
 }
 
-/// For who makes, renames or drops a table. The server calls its array type as the table, with a '_' in front: where two
-/// do so at once with "c" and "_c", one of them fails.
+/// For who makes, renames or drops a table. The server calls its array type as the table, with a '_' in front: where
+/// two do so at once with "c" and "_c", one of them fails.
 inline void lock_names_of(Connection& connection, landfall::Identifier const& schema) {
   lock_until_commit(connection, "names of " + schema.text());
 }
