@@ -253,8 +253,8 @@ TEST_F(PostgresConnections, ACallIsCancelledWhileItConnects) {
 TEST_F(PostgresConnections, ACallIsCancelledWhileTheNetworkHangs) {
   TcpProxy proxy(settings_with(1));
   Connections connections(proxy.settings());
-  auto running = call(connections, "INSERT INTO noted VALUES (1); SELECT pg_sleep(1)");
-  while (others() < 1) std::this_thread::sleep_for(milliseconds(5));
+  auto running = call(connections, "SELECT pg_sleep(1); INSERT INTO noted VALUES (1)");
+  await_statement();
   proxy.fail(TcpProxy::Failure::hang);
   EXPECT_FALSE(running.ends_within(milliseconds(1500)));
   running.cancel();

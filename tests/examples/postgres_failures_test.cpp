@@ -261,15 +261,14 @@ TEST_F(PostgresFailures, WhatIsNoTableIsKnownByItsKind) {
   }};
   for (Obstacle const& obstacle : obstacles) {
     SCOPED_TRACE(obstacle.kind);
-    SqlText remove;
     Other other(database.settings());
-    other.run("CREATE SCHEMA IF NOT EXISTS public; SET search_path = public");
+    other.run("SET search_path = public");
     other.run(obstacle.statement);
     auto const found = run(tables.find(users));
     ASSERT_TRUE(found.has_value());
     EXPECT_EQ(found->other_kind, obstacle.kind);
     run(tables.drop(users));
-    EXPECT_EQ(run(tables.find(users))->other_kind, obstacle.kind) << "dropped, though it is not ours";
+    ASSERT_TRUE(run(tables.find(users)).has_value()) << "dropped, though it is not ours";
     Error const error = failure_of(tables.create(users, schema()));
     EXPECT_EQ(error.error_class(), ErrorClass::config) << error.what();
     other.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");

@@ -28,6 +28,15 @@ class RealCall {
         future_(asio::co_spawn(strand_, std::move(body),
                                asio::bind_cancellation_slot(signal_->slot(), asio::use_future))) {}
 
+  /// One that still runs when its test has failed may use what goes next.
+  ~RealCall() {
+    if (!future_.valid() || ends_within(std::chrono::milliseconds(0))) return;
+    cancel();
+    ends_within(std::chrono::seconds(30));
+  }
+  RealCall(RealCall const&) = delete;
+  RealCall& operator=(RealCall const&) = delete;
+
   void cancel() {
     asio::post(strand_, [signal = signal_] { signal->emit(asio::cancellation_type::terminal); });
   }
