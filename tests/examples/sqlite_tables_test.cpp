@@ -162,19 +162,22 @@ class StepCounter {
 
 TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
   TableSchema const schema = schema_with({"id", "part", "at"}, {Identifier("id"), Identifier("part")});
-  TableSchema const without_key = schema_with({"id", "part", "at"});
+  TableSchema const waiting = schema_with({"id", "part", "at", "_landfall_read_order"});
   UpsertRule rule;
   rule.primary_key = schema.primary_key;
   rule.cursor = Identifier("at");
   StepCounter const counter;
+  auto const fill = [&](std::string const& table, int count, SqlLiteral more) {
+    database().run(SqlText() << "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " << count
+                             << ") INSERT INTO " << named(table)
+                             << " SELECT '', '', '', NULL, i, CASE i % 10 WHEN 0 THEN NULL ELSE i END, 1" << more
+                             << " FROM n");
+  };
   auto const steps_into = [&](int row_count) {
     run(tables.create(named("users"), schema));
-    run(tables.create(named("batch"), without_key));
-    for (auto const& [table, count] : {std::pair("users", row_count), std::pair("batch", 100)}) {
-      database().run(SqlText() << "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " << count
-                               << ") INSERT INTO " << named(table)
-                               << " SELECT '', '', '', NULL, i, CASE i % 10 WHEN 0 THEN NULL ELSE i END, 1 FROM n");
-    }
+    run(tables.create(named("batch"), waiting));
+    fill("users", row_count, "");
+    fill("batch", 100, ", i");
     StepCounter::take();
     run(tables.upsert(named("batch"), named("users"), schema, rule, TableOperations::Source::is_dropped));
     auto const steps = StepCounter::take();
