@@ -65,9 +65,12 @@ void collect_new(Connection& connection, TableName const& from, landfall::TableS
   sql.list(rule.primary_key) << ", cursor DESC NULLS LAST, extracted DESC, "
                              << Identifier(std::string(landfall::MetaColumns::read_order)) << " DESC NULLS LAST";
   connection.run(sql);
-  SqlText analyze;
-  analyze << "ANALYZE pg_temp._landfall_new";  // how rows are looked up best depends on how many there are
-  connection.run(analyze);
+}
+
+bool has_rows(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT 1 FROM ONLY " << table << " LIMIT 1";
+  return connection.run(sql).rows() > 0;
 }
 
 /// Which columns of the keys are null: a combination for each that occurs.
@@ -121,6 +124,10 @@ void collect_old(Connection& connection, TableName const& to, landfall::TableSch
   SqlText sql;
   sql << "CREATE TEMP TABLE _landfall_old (place tid, rival tid, deleted boolean, stays boolean) ON COMMIT DROP";
   connection.run(sql);
+  if (!has_rows(connection, to)) return;
+  SqlText analyze;
+  analyze << "ANALYZE pg_temp._landfall_new";  // how rows are looked up best depends on how many there are
+  connection.run(analyze);
   for (auto const& pattern : null_patterns(connection, rule.primary_key.size())) {
     collect_old_with(connection, to, schema, rule, pattern);
   }
