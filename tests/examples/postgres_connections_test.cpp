@@ -95,6 +95,7 @@ TEST_F(PostgresConnections, NoMoreThanConfigured) {
   std::latch both_here(3);
   auto first = meeting_call(connections, both_here);
   auto second = meeting_call(connections, both_here);
+  while (others() < 2) std::this_thread::sleep_for(milliseconds(5));
   auto third = call(connections, "INSERT INTO noted VALUES (1)");
   EXPECT_FALSE(third.ends_within(milliseconds(100)));
   both_here.arrive_and_wait();
@@ -186,8 +187,12 @@ TEST_F(PostgresConnections, ACallThatWaitsForAConnectionIsCancelled) {
 
 /// A server that takes connections and then says nothing, or no more than what it is given.
 class SilentServer {
+  std::string const words_;  // goes after the server's threads
+
  public:
   explicit SilentServer(std::string first_words = "") : words_(std::move(first_words)) {}
+
+  std::atomic<int> greeted = 0;
   TcpServer server{[this](int connection, int ended) {
     std::array<char, 1000> startup{};
     if (::recv(connection, startup.data(), startup.size(), 0) <= 0) return;
@@ -196,7 +201,6 @@ class SilentServer {
     pollfd waited{ended, POLLIN, 0};
     ::poll(&waited, 1, -1);
   }};
-  std::atomic<int> greeted = 0;
 
   Settings settings() const {
     Settings settings;
@@ -207,9 +211,6 @@ class SilentServer {
     settings.connections = 1;
     return settings;
   }
-
- private:
-  std::string const words_;
 };
 
 std::string welcome() {
