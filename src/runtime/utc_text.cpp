@@ -39,7 +39,8 @@ void write_digits(char* out, int number, int count) noexcept {
 UtcText::UtcText(std::int64_t since_epoch_ms) noexcept {
   constexpr std::int64_t day_ms = 86'400'000;
   std::int64_t const days = floor_div(since_epoch_ms, day_ms);
-  auto const ms = static_cast<int>(since_epoch_ms - days * day_ms);
+  auto const remainder = static_cast<int>(since_epoch_ms % day_ms);
+  int const ms = remainder < 0 ? remainder + static_cast<int>(day_ms) : remainder;
   auto const [year, month, day] = date_of(days);
   char* out = characters_.data();
   if (year < 0 || year > 9999) {
