@@ -59,7 +59,9 @@ struct UpsertRule {
   UpsertRule() = default;
 
   std::vector<Identifier> primary_key;
-  std::optional<Identifier> cursor;      ///< null is less than any value
+  /// Null is less than any value. Numbers are compared by value, moments as moments, text by its bytes in UTF-8
+  /// (whatever collation the store has), JSON as compare_json() says.
+  std::optional<Identifier> cursor;
   std::optional<Identifier> deleted_at;  ///< a row that has it deletes its key, if it is the one that stays
 };
 
