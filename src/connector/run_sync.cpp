@@ -278,11 +278,19 @@ void check(SyncOptions const& options) {
   options.spill.check();
 }
 
-void check_size(DestinationCatalog const& catalog, SyncOptions const& options) {
+void check(DestinationCatalog const& catalog, SyncOptions const& options) {
   std::size_t const count = catalog.streams().size();
-  if (count <= options.max_streams) return;
-  throw config_error("the catalog has {} streams, and {} are allowed (max_streams): select fewer, or allow more", count,
-                     options.max_streams);
+  if (count > options.max_streams) {
+    throw config_error("the catalog has {} streams, and {} are allowed (max_streams): select fewer, or allow more",
+                       count, options.max_streams);
+  }
+  for (auto const& stream : catalog.streams()) {
+    if (!stream->include_files) continue;
+    throw config_error(
+        "stream {}: files are not supported, but the catalog asks for them (include_files): turn file transfer off at "
+        "the source",
+        to_string(stream->descriptor));
+  }
 }
 
 /// Null: batches stay in memory. Where nobody chose a directory, none is needed.
@@ -318,7 +326,7 @@ awaitable<void> close_spill_store(SpillStore& store, std::function<void(Error co
 awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,
                                DestinationCatalog catalog, SyncOptions options, StopHandle stop) {
   check(options);
-  check_size(catalog, options);
+  check(catalog, options);
   auto executor = co_await asio::this_coro::executor;
   std::unique_ptr<SpillStore> spill_store = co_await open_spill_store(options, catalog, clock);
   auto const on_spill_failure = options.on_spill_failure;

@@ -177,8 +177,9 @@ void Router::handle(ParsedMessage const& message, std::string_view line) {
 void Router::handle_record(ParsedMessage const& message, std::string_view line) {
   Stream* const stream = find(message.stream);
   if (stream == nullptr) throw unknown_stream(ErrorClass::config, "a record", message.stream);
-  if (message.has_file_reference) {
-    Error error = config_error("files are not supported, but the record refers to one");
+  if (message.has_file) {
+    Error error =
+        config_error("files are not supported, but the record refers to one: turn file transfer off at the source");
     error.add_context(in_stream(stream->queue->stream->descriptor));
     throw error;
   }

@@ -337,7 +337,7 @@ struct LineScanner::Implementation {
           if (is_string(key, "meta\"")) return first(seen_meta) && read_meta(here);
           break;
         case 'f':
-          if (is_string(key, "file_reference\"")) return false;
+          if (is_string(key, "file_reference\"") || is_string(key, "file\"")) return false;
           break;
         default:
           break;

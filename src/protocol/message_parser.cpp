@@ -165,7 +165,7 @@ struct MessageParser::Implementation {
     message.type = message.data = message.meta = message.stream.name = {};
     message.stream.name_space.reset();
     message.emitted_at_ms = 0;
-    message.has_file_reference = false;
+    message.has_file = false;
     seen = 0;
     envelope_problem = record_problem = trace_problem = Problem();
     trace_type = TraceType::none;
@@ -274,7 +274,7 @@ struct MessageParser::Implementation {
       if (key == "emitted_at") return read_emitted_at(member);
       if (key == "namespace") return read_namespace(member, record_problem);
       if (key == "meta") return read_meta(member);
-      if (key == "file_reference") message.has_file_reference = !is_null(member);
+      if (key == "file_reference" || key == "file") message.has_file |= !is_null(member);
       return behind(member);
     });
   }

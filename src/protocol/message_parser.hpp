@@ -30,7 +30,7 @@ struct ParsedMessage {
   std::string_view data;  ///< of a record: the object, from { to }, a slice of the line
   std::string_view meta;  ///< of a record: the `meta` object; empty when absent or null
   std::int64_t emitted_at_ms = 0;
-  bool has_file_reference = false;
+  bool has_file = false;  ///< of a record: it comes with a file, in either form
 };
 
 /// How closely RECORD lines are checked. All other lines are always checked whole.

@@ -33,7 +33,7 @@ void expect_same(ParsedMessage const& a, ParsedMessage const& b) {
   EXPECT_EQ(a.data.data(), b.data.data());  // slices of the same text
   EXPECT_EQ(a.meta, b.meta);
   EXPECT_EQ(a.emitted_at_ms, b.emitted_at_ms);
-  EXPECT_EQ(a.has_file_reference, b.has_file_reference);
+  EXPECT_EQ(a.has_file, b.has_file);
 }
 
 /// What MessageParser makes of a line: the message, or what is wrong with it. A STATE is printed.
@@ -133,6 +133,7 @@ TEST(LineScanner, LeavesAllElseToTheParser) {
            record_with("{}") + record_with("{}"),
            std::string(R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1},"trace":{}})"),
            std::string(R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1,"file_reference":null}})"),
+           std::string(R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1,"file":null}})"),
            std::string(R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1.5}})"),
            std::string(R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":01}})"),
            std::string(R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1234567890123456789}})"),

@@ -59,7 +59,7 @@ TEST_F(MessageParserTest, ReadsARecordAsSlicesOfTheLine) {
   EXPECT_EQ(message.data, R"({"id":1,"tags":["a","}"]})");
   EXPECT_EQ(message.meta, R"({"changes":[]})");
   EXPECT_EQ(message.emitted_at_ms, 1710000000123);
-  EXPECT_FALSE(message.has_file_reference);
+  EXPECT_FALSE(message.has_file);
   EXPECT_EQ(message.data.data(), line.view().data() + line.view().find(R"({"id")"));
 }
 
@@ -120,12 +120,27 @@ TEST_F(MessageParserTest, ReadsEmittedAtAsAnyNumber) {
   }
 }
 
-TEST_F(MessageParserTest, NoticesAFileReference) {
-  auto const line = [](std::string const& reference) {
-    return R"({"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1,"file_reference":)" + reference + "}}";
+TEST_F(MessageParserTest, NoticesAFileInBothForms) {
+  struct Row {
+    char const* members;
+    bool has_file;
   };
-  EXPECT_TRUE(parse(line(R"({"staging_file_url":"staged/x"})")).has_file_reference);
-  EXPECT_FALSE(parse(line("null")).has_file_reference);
+  Row const rows[] = {
+      {R"("file_reference":{"staging_file_url":"staged/x"})", true},
+      {R"("file":{"file_url":"/staging/x"})", true},
+      {R"("file":{"file_url":"/staging/x"},"file_reference":null)", true},
+      {R"("fil\u0065":{})", true},
+      {R"("file":null,"file_reference":null)", false},
+      {R"("file_reference":null)", false},
+      {R"("files":{})", false},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.members);
+    std::string const line = R"({"type":"RECORD","record":{"stream":"s","data":{"file":{}},"emitted_at":1,)" +
+                             std::string(row.members) + "}}";
+    EXPECT_EQ(parse(line).has_file, row.has_file);
+    EXPECT_EQ(parse(line, skipping_parser).has_file, row.has_file);
+  }
 }
 
 TEST_F(MessageParserTest, SaysWhatIsWrongWithARecordAndWhere) {

@@ -116,7 +116,7 @@ struct SyncOptions {
 ///           strand would keep them all on that one.) Several syncs at once are fine; they share nothing.
 /// Lifetime: destination, source, sink and clock outlive the awaited call.
 /// Errors:   how the sync went is in the report, not thrown. Error(config) for options that make no sense, or more
-///           streams than options.max_streams: then nothing was begun.
+///           streams than options.max_streams, or one with files: then nothing was begun.
 /// Cancellation: use the StopHandle.
 awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,
                                DestinationCatalog catalog, SyncOptions options = SyncOptions(),

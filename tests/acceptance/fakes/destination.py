@@ -162,6 +162,8 @@ class Stream:
         self.cursor = (configured.get("cursor_field") or [None])[0]
         if self.minimum is not None and self.minimum > self.generation:
             raise Failure("the minimum generation is above the generation", "config_error")
+        if configured.get("include_files"):
+            raise Failure(f"files of stream {self.key[1]}", "config_error")
         self.columns = {name: conversion_of(one) for name, one in stream["json_schema"].get("properties", {}).items()}
         self.complete = False
         self.deleted = {}  # of this sync: an older update that comes later brings nothing back
@@ -320,6 +322,8 @@ class Sync:
             raise Failure(f"a record behind the end of {stream.key[1]}")
         if not isinstance(record["data"], dict):
             raise Failure("the data of a record is no object")
+        if record.get("file") is not None or record.get("file_reference") is not None:
+            raise Failure("a record with a file", "config_error")
         stream.add(record)
         for scope in (stream.key, None):
             self.counts[scope] = self.counts.get(scope, 0) + 1
