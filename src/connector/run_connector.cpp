@@ -14,9 +14,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -135,6 +137,48 @@ void log_large_record(spdlog::logger& logger, LargeRecord const& record) {
       stream, record.budget_bytes);
 }
 
+// Logs what the destination tells, in its order. Whoever tells it must not wait for a log: others print it.
+class NoticeLog : public std::enable_shared_from_this<NoticeLog> {
+ public:
+  NoticeLog(std::shared_ptr<spdlog::logger> logger, BlockingPool& pool) : logger_(std::move(logger)), pool_(pool) {}
+
+  Notices::Listener listener() {
+    return [self = shared_from_this()](Notice const& notice) { self->add(notice); };
+  }
+
+  // Prints all that was told so far: a pool that ends drops what it has not begun.
+  void print() {
+    std::lock_guard const turn(printing_);
+    while (auto const notice = next()) {
+      bool const is_warning = notice->level == Notice::Level::warning;
+      logger_->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}", notice->text);
+    }
+  }
+
+ private:
+  void add(Notice const& notice) {
+    {
+      std::lock_guard const lock(mutex_);
+      waiting_.push_back(notice);
+    }
+    pool_.submit([self = shared_from_this()] { self->print(); });
+  }
+
+  std::optional<Notice> next() {
+    std::lock_guard const lock(mutex_);
+    if (waiting_.empty()) return std::nullopt;
+    Notice notice = std::move(waiting_.front());
+    waiting_.pop_front();
+    return notice;
+  }
+
+  std::shared_ptr<spdlog::logger> logger_;
+  BlockingPool& pool_;
+  std::mutex printing_;
+  std::mutex mutex_;
+  std::deque<Notice> waiting_;
+};
+
 // `check` blames the configuration for whatever went wrong (base design 2.8).
 Error as_config_error(Error const& error) {
   Error blamed(ErrorClass::config, error.what());
@@ -168,11 +212,15 @@ int run_check(Run const& run) {
     auto const configuration = read_configuration(run);
     auto const options = sync_options(configuration, process_environment);
     auto const destination = make_destination(run, configuration);
+    auto const notices = std::make_shared<NoticeLog>(run.logger, asio::use_service<BlockingPool>(pool));
+    destination->notices().listen(notices->listener());
     SystemClock clock;
     TaskScope scope(pool.get_executor(), clock, options.graceful_timeout);
     auto const log = [&run](RetryNotice const& notice) { log_retry(*run.logger, notice); };
     PhaseRunner phases(scope, clock, options.retry, options.patience, options.jitter_seed, log);
     failure = start_check(pool, phases, *destination).get();
+    destination->notices().listen(nullptr);
+    notices->print();
     // One that ignores its cancellation holds a thread that nobody can join.
     if (failure && failure->call_still_runs()) ::_exit(answer_check(run, failure));
     pool.join();
@@ -271,7 +319,8 @@ std::optional<Error> error_of(SyncReport const& report) {
   return error;
 }
 
-void print_report(Run const& run, SyncReport const& report, RejectFile const* reject_file) {
+void print_report(Run const& run, SyncReport const& report, NoticeLog& notices, RejectFile const* reject_file) {
+  notices.print();
   if (auto const error = error_of(report)) {
     print_error(run, *error);
     run.logger->error("{}", error->what());
@@ -282,12 +331,12 @@ void print_report(Run const& run, SyncReport const& report, RejectFile const* re
 }
 
 // The report is the last that is printed: when nobody takes it, nobody will, and the process ends without.
-void print_report_or_leave(Run const& run, SyncReport const& report, RejectFile const* reject_file, Duration deadline,
-                           int code) {
+void print_report_or_leave(Run const& run, SyncReport const& report, NoticeLog& notices, RejectFile const* reject_file,
+                           Duration deadline, int code) {
   std::promise<void> done;
   auto printed = done.get_future();
   std::jthread const printer([&] {
-    print_report(run, report, reject_file);
+    print_report(run, report, notices, reject_file);
     done.set_value();
   });
   if (printed.wait_for(deadline) != std::future_status::ready) ::_exit(code);
@@ -304,6 +353,8 @@ int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& de
   order.options.on_progress = [progress, &blocking_pool](SyncProgress const& now) {
     progress->offer(blocking_pool, now);
   };
+  auto const notices = std::make_shared<NoticeLog>(run.logger, blocking_pool);
+  order.options.on_notice = notices->listener();
   order.options.on_spill_failure = [logger = run.logger, &blocking_pool](Error failure) {
     blocking_pool.submit([logger, failure = std::move(failure)] {
       logger->warn("batches wait in memory instead of on disk: {}", failure.what());
@@ -337,7 +388,7 @@ int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& de
   int const code = exit_code(report, signals.received());
   // A task that nobody could join may be the one that writes to stdout.
   auto const print_deadline = report.unjoined_tasks.empty() ? answer_deadline : patience;
-  print_report_or_leave(run, report, order.reject_file.get(), print_deadline, code);
+  print_report_or_leave(run, report, *notices, order.reject_file.get(), print_deadline, code);
   if (!report.unjoined_tasks.empty()) ::_exit(code);  // they hold threads that nobody can join
   pool.join();
   return code;

@@ -258,6 +258,21 @@ class SyncAssembly {
   TaskLauncher launcher_;
 };
 
+/// Hears what the destination tells, until the sync is over.
+class Hearing {
+ public:
+  Hearing(Destination const& destination, Notices::Listener listener) : notices_(destination.notices()) {
+    if (!listener) listener = [](Notice const&) {};
+    notices_.listen(std::move(listener));
+  }
+  Hearing(Hearing const&) = delete;
+  Hearing& operator=(Hearing const&) = delete;
+  ~Hearing() { notices_.listen(nullptr); }
+
+ private:
+  Notices notices_;
+};
+
 void check(SyncOptions const& options) {
   auto const require = [](bool holds, char const* rule) {
     if (!holds) throw config_error("{}", rule);
@@ -327,6 +342,7 @@ awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, Mes
                                DestinationCatalog catalog, SyncOptions options, StopHandle stop) {
   check(options);
   check(catalog, options);
+  Hearing const hearing(destination, options.on_notice);
   auto executor = co_await asio::this_coro::executor;
   std::unique_ptr<SpillStore> spill_store = co_await open_spill_store(options, catalog, clock);
   auto const on_spill_failure = options.on_spill_failure;

@@ -23,7 +23,8 @@ std::int64_t nanoseconds_of_today() {
 }  // namespace
 
 TableDestination::TableDestination(TableOperations& operations, TableSettings settings)
-    : operations_(operations),
+    : Destination(settings.notices),
+      operations_(operations),
       settings_(std::move(settings)),
       run_(boost::uuids::to_string(boost::uuids::random_generator_mt19937()())),
       first_in_order_(nanoseconds_of_today()) {}

@@ -301,6 +301,27 @@ TEST_F(RunConnector, ACheckIsTriedAgainWhenNobodyAnswers) {
   EXPECT_EQ(text.rfind("check failed (attempt 2): nobody answers; again in ", 0), 0U) << text;
 }
 
+TEST_F(RunConnector, WhatADestinationTellsIsLoggedInItsOrder) {
+  constexpr std::string_view tells = R"({"tells": true})";
+  for (auto const& [arguments, last] :
+       {std::pair(std::vector<std::string>{"check", "--config", file(tells)}, "checked"),
+        std::pair(write_arguments(tells), "torn down")}) {
+    SCOPED_TRACE(last);
+    Process process(arguments, {}, -1);
+    process.end_input();
+    EXPECT_EQ(process.exit_code(), 0);
+    std::vector<std::string> logs;
+    for (auto const& message : process.messages("LOG")) {
+      auto const& log = message.at("log");
+      logs.push_back(fmt::format("{} {}", std::string_view(log.at("level").as_string()),
+                                 std::string_view(log.at("message").as_string())));
+    }
+    auto const warned = std::ranges::find(logs, "WARN made from a configuration");
+    EXPECT_NE(warned, logs.end());
+    EXPECT_EQ(std::ranges::count(warned, logs.end(), fmt::format("INFO {}", last)), 1) << process.out;
+  }
+}
+
 TEST_F(RunConnector, ACheckThatIsNotAnsweredFailsInTime) {
   for (auto const& [how, reason] :
        {std::pair("waits", "check gave no answer within 1 s"), std::pair("hangs", "check still running after 2")}) {

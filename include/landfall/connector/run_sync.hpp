@@ -9,6 +9,7 @@
 
 #include <landfall/destination/destination.hpp>
 #include <landfall/destination/load_limits.hpp>
+#include <landfall/destination/notices.hpp>
 #include <landfall/destination/reject_sink.hpp>
 #include <landfall/launcher/load_governor.hpp>
 #include <landfall/launcher/retry_policy.hpp>
@@ -100,6 +101,7 @@ struct SyncOptions {
   Duration answer_deadline = std::chrono::minutes(30);  ///< for writing STATEs: a reader that takes none is gone
   RejectSink* reject_sink = nullptr;                    ///< none: a stream with a record that cannot be loaded fails
   std::uint64_t jitter_seed = 0;                        ///< of the waits between attempts; 0: a random one
+  std::function<void(Notice const&)> on_notice;         ///< what the destination tells (Notices), on any thread; quick
   std::function<void(RetryNotice const&)> on_retry;     ///< before each further attempt, on any thread; quick
   std::function<void(SpillRecovery const&)> on_resume;  ///< with spill.resume: what is loaded before anything is read
   std::function<void(Error const&)> on_spill_failure;   ///< a disk that cannot be used, where memory does; quick

@@ -2,12 +2,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/json/object.hpp>
 
 #include <landfall/destination/load_limits.hpp>
 #include <landfall/destination/load_step.hpp>
+#include <landfall/destination/notices.hpp>
 #include <landfall/destination/outcome.hpp>
 #include <landfall/destination/stream_loader.hpp>
 #include <landfall/protocol/catalog.hpp>
@@ -42,7 +44,13 @@ struct ConnectorSpecification {
 /// Source:   base design, DestinationWriter (1.0).
 class Destination {
  public:
+  Destination() = default;
+  /// `notices`: of the parts that it is made of.
+  explicit Destination(Notices notices) : notices_(std::move(notices)) {}
   virtual ~Destination() = default;
+
+  /// Where it tells what people should know beside errors, from its constructor on.
+  Notices const& notices() const noexcept { return notices_; }
 
   /// `check`: throws Error when the destination cannot be used as configured. Default: all is well.
   virtual awaitable<void> check();
@@ -68,6 +76,9 @@ class Destination {
 
   /// The end of the sync, good or bad; all loaders are closed.
   virtual awaitable<void> teardown(SyncOutcome outcome);
+
+ private:
+  Notices notices_;
 };
 
 }  // namespace landfall

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <landfall/destination/destination.hpp>
+#include <landfall/destination/notices.hpp>
 #include <landfall/table/naming.hpp>
 #include <landfall/table/row_reader.hpp>
 #include <landfall/table/table_operations.hpp>
@@ -27,6 +28,7 @@ struct TableSettings {
   TableLayout layout = TableLayout::typed;
   ValueLimits limits;
   Deletions deletions = Deletions::hard;
+  Notices notices;  ///< of the destination; the store may tell what it does through a copy
 };
 
 /// A destination for any store with tables: names, schemas, sync modes and generations over TableOperations.

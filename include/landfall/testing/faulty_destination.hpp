@@ -15,7 +15,7 @@ namespace landfall::testing {
 class FaultyDestination final : public Destination {
  public:
   FaultyDestination(std::unique_ptr<Destination> target, FaultInjector& injector)
-      : target_(std::move(target)), injector_(injector) {}
+      : Destination(target->notices()), target_(std::move(target)), injector_(injector) {}
 
   awaitable<void> check() override { return target_->check(); }
   awaitable<void> setup(DestinationCatalog const& catalog) override;

@@ -22,7 +22,8 @@ struct Behaviour {
         check_fails_times(configuration.integer("check_fails_times", 0)),
         load_fails_times(configuration.integer("load_fails_times", 0)),
         load(configuration.string("load", "")),
-        close(configuration.string("close", "")) {
+        close(configuration.string("close", "")),
+        tells(configuration.boolean("tells", false)) {
     if (configuration.boolean("make_throws", false)) throw landfall::config_error("the region is unknown");
   }
   std::string check;               // "waits", "hangs"
@@ -30,6 +31,7 @@ struct Behaviour {
   std::int64_t load_fails_times;   // the same
   std::string load;                // "hangs", "throws", "names_bad_records", "finds_bad_records"
   std::string close;               // "throws"
+  bool tells;                      // notices, of its making and of its last call
 };
 
 // Nothing ends it, not even its cancellation.
@@ -78,7 +80,9 @@ class TinyLoader final : public landfall::StreamLoader {
 
 class TinyDestination final : public landfall::Destination {
  public:
-  explicit TinyDestination(landfall::Configuration const& configuration) : behaviour_(configuration) {}
+  explicit TinyDestination(landfall::Configuration const& configuration) : behaviour_(configuration) {
+    if (behaviour_.tells) notices().warn("made from a configuration");
+  }
 
   static landfall::ConnectorSpecification spec() {
     landfall::ConnectorSpecification specification;
@@ -88,6 +92,7 @@ class TinyDestination final : public landfall::Destination {
 
   awaitable<void> check() override {
     std::printf("checking\n");
+    if (behaviour_.tells) notices().info("checked");
     if (check_count_++ < behaviour_.check_fails_times) throw landfall::transient_error("nobody answers");
     if (behaviour_.check == "hangs") co_await hang();
     if (behaviour_.check == "waits") {
@@ -98,6 +103,11 @@ class TinyDestination final : public landfall::Destination {
 
   awaitable<std::unique_ptr<landfall::StreamLoader>> open(landfall::DestinationStream const& stream) override {
     co_return std::make_unique<TinyLoader>(behaviour_, stream.descriptor.name);
+  }
+
+  awaitable<void> teardown(landfall::SyncOutcome) override {
+    if (behaviour_.tells) notices().info("torn down");
+    co_return;
   }
 
  private:
