@@ -11,7 +11,7 @@
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/error.hpp>
 
-#include "text_order.hpp"
+#include "sql_functions.hpp"
 
 namespace sqlite {
 
@@ -97,19 +97,6 @@ void check(sqlite3* database, int code) {
   if (code != SQLITE_OK) throw error_of(file_of(database), database, code);
 }
 
-using Compare = int (*)(std::string_view, std::string_view) noexcept;
-
-template <Compare compare>
-int collate(void*, int size_a, void const* a, int size_b, void const* b) {
-  return compare({static_cast<char const*>(a), static_cast<std::size_t>(size_a)},
-                 {static_cast<char const*>(b), static_cast<std::size_t>(size_b)});
-}
-
-template <Compare compare>
-void add_collation(sqlite3* database, char const* name) {
-  check(database, sqlite3_create_collation_v2(database, name, SQLITE_UTF8, nullptr, &collate<compare>, nullptr));
-}
-
 }  // namespace
 
 void Statement::bind_null(int parameter) { check(database_, sqlite3_bind_null(statement_.get(), parameter)); }
@@ -167,8 +154,7 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   // A quoted name of no column is an error: by default SQLite takes it for a string, and goes on.
   check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr));
   check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr));
-  add_collation<compare_numbers>(opened, "_landfall_number");
-  add_collation<compare_moments>(opened, "_landfall_moment");
+  check(opened, add_functions(opened));
   // Views of others go on reading a table whose place another one takes: they are neither checked nor changed.
   run(SqlText() << "PRAGMA legacy_alter_table = ON");
   run(SqlText() << "PRAGMA journal_mode = WAL");

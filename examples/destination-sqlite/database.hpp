@@ -53,7 +53,7 @@ class Statement {
 
 /// A database file. What is committed is on disk: write-ahead log, synced at each commit.
 ///
-/// Order:   the collations _landfall_number and _landfall_moment, see text_order.hpp.
+/// SQL:     has the functions and collations of sql_functions.hpp.
 /// Threads: one at a time. All calls block.
 /// Errors:  landfall::Error with the file and SQLite's own words: transient where others hold the file, or the disk is
 ///          full; config for a file that is broken, no database, not allowed or not there; system for the rest.

@@ -129,6 +129,17 @@ TableSchema schema_of(Database& database, TableName const& table) {
   return schema;
 }
 
+Identifier rowid_of(TableName const& table, TableSchema const& schema) {
+  for (std::string const name : {"rowid", "_rowid_", "oid"}) {
+    bool const is_taken = std::ranges::any_of(schema.columns, [&name](TableColumn const& column) {
+      return sqlite3_stricmp(column.name.text().c_str(), name.c_str()) == 0;
+    });
+    if (!is_taken) return Identifier(name);
+  }
+  throw landfall::config_error("{}: it has columns called rowid, _rowid_ and oid: rename one of them",
+                               to_string(table));
+}
+
 std::optional<landfall::ExistingTable> find_table(Database& database, TableName const& table) {
   std::string const kind = kind_of(database, table);
   if (kind.empty()) return std::nullopt;

@@ -20,6 +20,10 @@ std::string kind_of(Database& database, landfall::TableName const& table);
 /// Of a table that is there.
 landfall::TableSchema schema_of(Database& database, landfall::TableName const& table);
 
+/// A name by which the rows of a table can be told apart, though it may have columns called rowid.
+/// Errors: Error(config) for a table with columns of all these names.
+landfall::Identifier rowid_of(landfall::TableName const& table, landfall::TableSchema const& schema);
+
 std::optional<landfall::ExistingTable> find_table(Database& database, landfall::TableName const& table);
 
 void create_table(Database& database, landfall::TableName const& table, landfall::TableSchema const& schema);

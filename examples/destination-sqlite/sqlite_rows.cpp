@@ -1,9 +1,11 @@
 #include "sqlite_rows.hpp"
 
 #include <optional>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include <landfall/runtime/utc_text.hpp>
+#include <landfall/table/one_spelling.hpp>
 
 #include "sqlite_catalog.hpp"
 
@@ -17,37 +19,44 @@ namespace {
 
 // ---- rows ----
 
-/// 1.50 is 1.5, and 1.0 is 1: equal numbers have equal text, so that they are one key.
-std::string_view without_zeros_at_the_end(std::string_view number) noexcept {
-  if (number.find('.') == number.npos) return number;
-  number = number.substr(0, number.find_last_not_of('0') + 1);
-  return number.ends_with('.') ? number.substr(0, number.size() - 1) : number;
-}
+/// Binds cells of a row. Equal numbers and equal moments have equal text, so that they are one key.
+class CellBinder {
+ public:
+  explicit CellBinder(landfall::TableSchema const& schema) : schema_(schema), buffers_(schema.columns.size()) {}
 
-void bind_cell(Statement& insert, int parameter, Cell const& cell) {
-  switch (cell.kind) {
-    case Cell::Kind::null:
-      return insert.bind_null(parameter);
-    case Cell::Kind::boolean:
-    case Cell::Kind::integer:
-      return insert.bind(parameter, cell.integer);
-    case Cell::Kind::number:
-      return insert.bind(parameter, without_zeros_at_the_end(cell.text));
-    case Cell::Kind::text:
-    case Cell::Kind::moment:
-    case Cell::Kind::json:
-      return insert.bind(parameter, cell.text);
+  /// `parameter`: that of its column. Valid until the next one of this parameter.
+  void bind(Statement& insert, int parameter, Cell const& cell) {
+    switch (cell.kind) {
+      case Cell::Kind::null:
+        return insert.bind_null(parameter);
+      case Cell::Kind::boolean:
+      case Cell::Kind::integer:
+        return insert.bind(parameter, cell.integer);
+      case Cell::Kind::number:
+      case Cell::Kind::moment: {
+        auto const column = static_cast<std::size_t>(parameter - 1);
+        return insert.bind(parameter,
+                           landfall::one_spelling(schema_.columns[column].type, cell.text, buffers_[column]));
+      }
+      case Cell::Kind::text:
+      case Cell::Kind::json:
+        return insert.bind(parameter, cell.text);
+    }
   }
-}
 
-void insert_row(Statement& insert, landfall::TableRow const& row) {
+ private:
+  landfall::TableSchema const& schema_;
+  std::vector<std::string> buffers_;
+};
+
+void insert_row(Statement& insert, landfall::TableRow const& row, CellBinder& binder) {
   landfall::UtcText const extracted_at(row.extracted_at_ms);
   insert.bind(1, row.raw_id);
   insert.bind(2, extracted_at.text());
   insert.bind(3, row.meta);
   row.generation ? insert.bind(4, *row.generation) : insert.bind_null(4);
   int parameter = 5;
-  for (Cell const& cell : row.cells) bind_cell(insert, parameter++, cell);
+  for (Cell const& cell : row.cells) binder.bind(insert, parameter++, cell);
   if (!row.data.empty()) insert.bind(parameter++, row.data);
   if (row.read_order) insert.bind(parameter, *row.read_order);
   insert.execute();
@@ -97,7 +106,8 @@ void create_marks_table(Database& database) {
 
 void insert_rows(Database& database, landfall::CopyIn const& rows) {
   Statement insert = prepare_insert(database, rows);
-  for (landfall::Record const& record : rows.records) insert_row(insert, rows.rows->read(record));
+  CellBinder binder(*rows.schema);
+  for (landfall::Record const& record : rows.records) insert_row(insert, rows.rows->read(record), binder);
   insert_marks(database, rows);
 }
 

@@ -61,13 +61,14 @@ SqlLiteral order_of(ColumnType type) {
     case ColumnType::time_with_timezone:
     case ColumnType::timestamp_with_timezone:
       return " COLLATE _landfall_moment";
+    case ColumnType::json:
+      return " COLLATE _landfall_json";
     case ColumnType::text:
     case ColumnType::boolean:
     case ColumnType::integer:
     case ColumnType::date:
     case ColumnType::time:
     case ColumnType::timestamp:
-    case ColumnType::json:
       return "";
   }
   LANDFALL_ASSERT(false);
@@ -96,6 +97,10 @@ void add_converted(SqlText& sql, Identifier const& column, ColumnType from, Colu
   } else {
     sql << "NULL";
   }
+}
+
+void add_spelled(SqlText& sql, Identifier const& column, ColumnType type) {
+  sql << "_landfall_spelled(" << column << ", " << static_cast<std::int64_t>(type) << ")";
 }
 
 }  // namespace sqlite

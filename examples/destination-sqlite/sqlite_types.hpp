@@ -20,4 +20,7 @@ landfall::SqlLiteral order_of(landfall::ColumnType type);
 void add_converted(landfall::SqlText& sql, landfall::Identifier const& column, landfall::ColumnType from,
                    landfall::ColumnType to);
 
+/// Appends the value of `column` in its one spelling, see landfall::one_spelling().
+void add_spelled(landfall::SqlText& sql, landfall::Identifier const& column, landfall::ColumnType type);
+
 }  // namespace sqlite

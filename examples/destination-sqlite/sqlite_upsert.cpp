@@ -1,5 +1,7 @@
 #include "sqlite_upsert.hpp"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,70 +12,217 @@
 
 namespace sqlite {
 
+using landfall::ColumnType;
 using landfall::Identifier;
 using landfall::SqlText;
+using landfall::TableColumn;
 using landfall::TableName;
 using landfall::TableSchema;
 
 namespace {
 
-Identifier read_order() { return Identifier(std::string(landfall::MetaColumns::read_order)); }
+// Columns of our own tables are numbered: SQLite makes "column1" of a column that is called FALSE where it names
+// columns by itself, in CREATE TABLE AS and in a SELECT within a SELECT.
 
-/// All rows of the keys in `from`, of both tables.
-void collect_candidates(Database& database, TableName const& from, TableName const& to, TableSchema const& schema,
-                        std::vector<Identifier> const& key) {
+Identifier numbered(char const* kind, std::size_t number) { return Identifier(kind + std::to_string(number)); }
+
+/// What an upsert works on.
+struct Upsert {
+  TableName from;
+  TableName to;
+  TableSchema const& schema;
+  landfall::UpsertRule const& rule;
+  std::vector<Identifier> columns;  // that are put into `to`
+  Identifier place_in_to;           // rowid
+
+  std::size_t number_of(Identifier const& column) const {
+    auto const found = std::ranges::find(columns, column);
+    LANDFALL_ASSERT(found != columns.end());
+    return static_cast<std::size_t>(found - columns.begin());
+  }
+};
+
+/// Calls add(i) for each of `count`, with commas between what it adds.
+template <class Add>
+void add_each(SqlText& sql, std::size_t count, Add add) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i != 0) sql << ", ";
+    add(i);
+  }
+}
+
+/// "c0, c1, ...".
+void add_numbered(SqlText& sql, char const* kind, std::size_t count) {
+  add_each(sql, count, [&](std::size_t i) { sql << numbered(kind, i); });
+}
+
+/// The columns of the key, as their numbers.
+void add_key(SqlText& sql, Upsert const& upsert) {
+  auto const& key = upsert.rule.primary_key;
+  add_each(sql, key.size(), [&](std::size_t i) { sql << numbered("c", upsert.number_of(key[i])); });
+}
+
+bool is_in_key(Upsert const& upsert, Identifier const& column) {
+  return std::ranges::find(upsert.rule.primary_key, column) != upsert.rule.primary_key.end();
+}
+
+/// A value of `from`, as `to` has it: JSON in a key is there in its one spelling, so that equal keys are one.
+void add_value(SqlText& sql, Upsert const& upsert, Identifier const& column) {
+  TableColumn const* const found = upsert.schema.find(column);
+  if (found != nullptr && found->type == ColumnType::json && is_in_key(upsert, column)) {
+    add_spelled(sql, column, ColumnType::json);
+  } else {
+    sql << column;
+  }
+}
+
+void drop_temporary(Database& database) {
+  for (char const* const table : {"_landfall_keys", "_landfall_rows", "_landfall_best"}) {
+    drop_table(database, TableName(Identifier("temp"), Identifier(table)));
+  }
+}
+
+void collect_keys(Database& database, Upsert const& upsert) {
+  auto const& key = upsert.rule.primary_key;
+  SqlText table;
+  table << "CREATE TEMP TABLE _landfall_keys (";
+  add_numbered(table, "k", key.size());
+  database.run(table << ")");
   SqlText keys;
-  keys << "CREATE TEMP TABLE _landfall_keys AS SELECT DISTINCT ";
-  keys.list(key) << " FROM " << from;
-  database.run(keys);
+  keys << "INSERT INTO temp._landfall_keys SELECT DISTINCT ";
+  add_each(keys, key.size(), [&](std::size_t i) { add_value(keys, upsert, key[i]); });
+  database.run(keys << " FROM " << upsert.from);
+}
+
+/// All rows of the keys in `from`, of both tables; `place` is that of a row in `to`.
+void collect_rows(Database& database, Upsert const& upsert) {
+  auto const& columns = upsert.columns;
+  SqlText table;
+  table << "CREATE TEMP TABLE _landfall_rows (place, read_order, ";
+  add_numbered(table, "c", columns.size());
+  database.run(table << ")");
   SqlText rows;
-  rows << "CREATE TEMP TABLE _landfall_rows AS SELECT NULL AS _landfall_place, " << read_order() << ", ";
-  rows.list(names_of(schema)) << " FROM " << from << " UNION ALL SELECT t.rowid, NULL, ";
-  rows.list(names_of(schema), "t.") << " FROM temp._landfall_keys AS k CROSS JOIN " << to << " AS t ON ";
-  bool is_first = true;
-  for (Identifier const& column : key) {
-    if (!std::exchange(is_first, false)) rows << " AND ";
-    rows << "t." << column << " IS k." << column;  // nulls of a key are equal
+  rows << "INSERT INTO temp._landfall_rows SELECT NULL, " << Identifier(std::string(landfall::MetaColumns::read_order))
+       << ", ";
+  add_each(rows, columns.size(), [&](std::size_t i) { add_value(rows, upsert, columns[i]); });
+  rows << " FROM " << upsert.from << " UNION ALL SELECT t." << upsert.place_in_to << ", NULL, ";
+  rows.list(columns, "t.") << " FROM temp._landfall_keys AS k CROSS JOIN " << upsert.to << " AS t ON ";
+  for (std::size_t i = 0; i < upsert.rule.primary_key.size(); ++i) {
+    if (i != 0) rows << " AND ";
+    rows << "t." << upsert.rule.primary_key[i] << " IS k." << numbered("k", i);  // nulls of a key are equal
   }
   database.run(rows);
 }
 
 /// The newest first.
-void add_order(SqlText& sql, TableSchema const& schema, landfall::UpsertRule const& rule) {
+void add_order(SqlText& sql, Upsert const& upsert) {
   auto const add_column = [&](Identifier const& name) {
-    landfall::TableColumn const* const column = schema.find(name);
+    TableColumn const* const column = upsert.schema.find(name);
     LANDFALL_ASSERT(column != nullptr);
-    sql << name << order_of(column->type) << " DESC NULLS LAST, ";
+    sql << numbered("c", upsert.number_of(name)) << order_of(column->type) << " DESC NULLS LAST, ";
   };
-  if (rule.cursor) add_column(*rule.cursor);
+  if (upsert.rule.cursor) add_column(*upsert.rule.cursor);
   add_column(Identifier(std::string(landfall::MetaColumns::extracted_at)));
-  sql << read_order() << " DESC NULLS LAST, _landfall_place DESC";  // a row that is there was read before
+  sql << "read_order DESC NULLS LAST, place DESC";  // a row that is there was read before
 }
 
-void put_newest(Database& database, TableName const& to, TableSchema const& schema, landfall::UpsertRule const& rule) {
-  database.run(SqlText() << "DELETE FROM " << to
-                         << " WHERE rowid IN (SELECT _landfall_place FROM temp._landfall_rows)");
+/// Whether the best row of a key says that it is deleted.
+void add_deleted(SqlText& sql, Upsert const& upsert) {
+  if (upsert.rule.deleted_at) {
+    sql << numbered("c", upsert.number_of(*upsert.rule.deleted_at)) << " IS NOT NULL";
+  } else {
+    sql << "FALSE";
+  }
+}
+
+// ---- a table with our columns alone ----
+
+void put_newest(Database& database, Upsert const& upsert) {
+  database.run(SqlText() << "DELETE FROM " << upsert.to << " WHERE " << upsert.place_in_to
+                         << " IN (SELECT place FROM temp._landfall_rows)");
   SqlText add;
-  add << "INSERT INTO " << to << " (";
-  add.list(names_of(schema)) << ") SELECT ";
-  add.list(names_of(schema)) << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
-  add.list(rule.primary_key) << " ORDER BY ";
-  add_order(add, schema, rule);
-  add << ") AS _landfall_rank FROM temp._landfall_rows) WHERE _landfall_rank = 1";
-  if (rule.deleted_at) add << " AND " << *rule.deleted_at << " IS NULL";
-  database.run(add);
+  add << "INSERT INTO " << upsert.to << " (";
+  add.list(upsert.columns) << ") SELECT ";
+  add_numbered(add, "c", upsert.columns.size());
+  add << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
+  add_key(add, upsert);
+  add << " ORDER BY ";
+  add_order(add, upsert);
+  add << ") AS place_in_key FROM temp._landfall_rows) WHERE place_in_key = 1 AND NOT (";
+  add_deleted(add, upsert);
+  database.run(add << ")");
+}
+
+// ---- a table with columns of others ----
+
+/// The best row of each key, and in `kept` the place of the best of those that are in `to`: which has the values of the
+/// others' columns.
+void find_best(Database& database, Upsert const& upsert) {
+  SqlText table;
+  table << "CREATE TEMP TABLE _landfall_best (place, kept, is_deleted, ";
+  add_numbered(table, "c", upsert.columns.size());
+  database.run(table << ")");
+  SqlText best;
+  best << "INSERT INTO temp._landfall_best SELECT place, kept, ";
+  add_deleted(best, upsert);
+  best << ", ";
+  add_numbered(best, "c", upsert.columns.size());
+  best << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
+  add_key(best, upsert);
+  best << " ORDER BY ";
+  add_order(best, upsert);
+  best << ") AS place_in_key, first_value(place) OVER (PARTITION BY ";
+  add_key(best, upsert);
+  best << " ORDER BY place IS NULL, ";
+  add_order(best, upsert);
+  best << ") AS kept FROM temp._landfall_rows) WHERE place_in_key = 1";
+  database.run(best);
+}
+
+/// `from` may have columns that are not in the schema, of fields that left it: they say nothing of rows that came
+/// later.
+void update_kept(Database& database, Upsert const& upsert) {
+  SqlText update;
+  update << "UPDATE " << upsert.to << " AS _landfall_old SET ";
+  add_each(update, upsert.columns.size(), [&](std::size_t i) {
+    Identifier const& column = upsert.columns[i];
+    bool const is_wanted = upsert.schema.find(column) != nullptr;
+    update << column << " = ";
+    if (!is_wanted) update << "coalesce(";
+    update << "_landfall_new." << numbered("c", i);
+    if (!is_wanted) update << ", _landfall_old." << column << ")";
+  });
+  update << " FROM temp._landfall_best AS _landfall_new WHERE _landfall_old." << upsert.place_in_to
+         << " = _landfall_new.kept AND _landfall_new.place IS NULL";
+  database.run(update);
+}
+
+void put_newest_beside_others(Database& database, Upsert const& upsert) {
+  find_best(database, upsert);
+  database.run(SqlText() << "DELETE FROM " << upsert.to << " WHERE " << upsert.place_in_to
+                         << " IN (SELECT place FROM temp._landfall_rows EXCEPT SELECT kept FROM temp._landfall_best "
+                            "WHERE NOT is_deleted)");
+  update_kept(database, upsert);
+  SqlText add;
+  add << "INSERT INTO " << upsert.to << " (";
+  add.list(upsert.columns) << ") SELECT ";
+  add_numbered(add, "c", upsert.columns.size());
+  database.run(add << " FROM temp._landfall_best WHERE kept IS NULL AND NOT is_deleted");
 }
 
 }  // namespace
 
 void upsert_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema,
                  landfall::UpsertRule const& rule) {
-  database.run(SqlText() << "DROP TABLE IF EXISTS temp._landfall_keys");
-  database.run(SqlText() << "DROP TABLE IF EXISTS temp._landfall_rows");
-  collect_candidates(database, from, to, schema, rule.primary_key);
-  put_newest(database, to, schema, rule);
-  database.run(SqlText() << "DROP TABLE temp._landfall_keys");
-  database.run(SqlText() << "DROP TABLE temp._landfall_rows");
+  std::vector<Identifier> columns = names_of(schema);
+  TableSchema const actual = schema_of(database, to);
+  Upsert const upsert{from, to, schema, rule, std::move(columns), rowid_of(to, actual)};
+  drop_temporary(database);
+  collect_keys(database, upsert);
+  collect_rows(database, upsert);
+  bool const is_ours_alone = actual.columns.size() == upsert.columns.size();
+  is_ours_alone ? put_newest(database, upsert) : put_newest_beside_others(database, upsert);
+  drop_temporary(database);
 }
 
 }  // namespace sqlite

@@ -5,8 +5,7 @@
 namespace sqlite {
 
 /// Numbers and moments are kept as text, whose own order is another one: "9" is behind "10", and noon in Tokyo behind
-/// noon in Lisbon. These are the collations _landfall_number and _landfall_moment, which each Database has. Tables do
-/// not mention them, so other programs can read and write every table.
+/// noon in Lisbon. These are the collations _landfall_number and _landfall_moment, see sql_functions.hpp.
 ///
 /// Returns: negative, 0, positive, as a is less than b, equal or greater.
 

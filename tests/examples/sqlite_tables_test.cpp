@@ -9,7 +9,7 @@
 
 #include "database.hpp"
 #include "examples/scratch_folder.hpp"
-#include "table/table_operations_contract.hpp"
+#include "table/table_values_contract.hpp"
 
 namespace landfall {
 namespace {
@@ -32,6 +32,17 @@ class SqliteStore final : public TableStore {
       texts.push_back(text);
     }
     return texts;
+  }
+
+  std::vector<std::string> words() override {
+    std::vector<std::string> words = {"true", "false", "rowid", "oid", "column1", "column2", "main"};
+    for (int i = 0; i < ::sqlite3_keyword_count(); ++i) {
+      char const* word = nullptr;
+      int size = 0;
+      ::sqlite3_keyword_name(i, &word, &size);
+      words.emplace_back(word, static_cast<std::size_t>(size));
+    }
+    return words;
   }
 
  private:
@@ -189,6 +200,9 @@ TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
   EXPECT_GT(small, 10);
   EXPECT_NEAR(static_cast<double>(steps_into(10'000)), static_cast<double>(small), 10);
 }
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, TableValuesContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableOperationsContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));

@@ -30,6 +30,9 @@ class TableStore {
   /// The rows of a table, each as the text of its columns behind the meta columns: "1 20 Ada", "-" for null. In any
   /// order.
   virtual std::vector<std::string> rows(TableName const& table) = 0;
+
+  /// Those that have a meaning in its SQL, but for names that it cannot have, or that NameRules keeps from it.
+  virtual std::vector<std::string> words() { return {"select", "TRUE", "column1"}; }
 };
 using MakeTableStore = std::function<std::unique_ptr<TableStore>()>;
 
