@@ -9,6 +9,7 @@
 #include "catalog.hpp"
 #include "column_types.hpp"
 #include "key_index.hpp"
+#include "replica_identity.hpp"
 #include "row_copy.hpp"
 #include "upsert.hpp"
 
@@ -268,6 +269,7 @@ awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema
   auto merge = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
+    ensure_replica_identity(connection, to);
     with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, schema, rule); });
     if (source == Source::is_dropped) drop_table(connection, from);
   };

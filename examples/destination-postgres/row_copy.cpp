@@ -67,7 +67,7 @@ void copy_rows(Connection& connection, landfall::CopyIn const& rows) {
   try {
     send_rows(connection, rows);
   } catch (ServerError const& error) {
-    if (is_about_a_value(error.sqlstate)) reject(rows, error);
+    if (is_about_a_value(error.sqlstate, error.function)) reject(rows, error);
     throw;
   }
 }

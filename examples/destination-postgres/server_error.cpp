@@ -16,10 +16,11 @@ struct Rule {
   std::string_view sqlstate;  // or the class of many: its first two characters
   ErrorClass error_class;
   std::string_view advice;
+  std::string_view function = "";  // of the server's source; empty: any
 };
 
 // The first one that fits.
-constexpr std::array<Rule, 44> rules = {{
+constexpr std::array<Rule, 48> rules = {{
     {"08", ErrorClass::transient, ""},  // connection exceptions
     {"22", ErrorClass::config, ""},     // data exceptions
     {"23502", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
@@ -35,6 +36,10 @@ constexpr std::array<Rule, 44> rules = {{
     {"3D000", ErrorClass::config, "create the database, or name another"},
     {"3F000", ErrorClass::config, "create the schema, or name another"},
     {"40", ErrorClass::transient, ""},  // deadlock, serialization failure
+    {"42P10", ErrorClass::config,
+     "a publication publishes its updates or deletes by other columns than its replica identity has: change one of "
+     "them",
+     "CheckCmdReplicaIdentity"},
     {"42501", ErrorClass::config, "grant it to the user, or name another user"},
     {"42P07", ErrorClass::config, "something else has this name: rename it"},
     {"42", ErrorClass::system, ""},  // our SQL is wrong
@@ -45,11 +50,17 @@ constexpr std::array<Rule, 44> rules = {{
     {"53300", ErrorClass::transient, "the server has no free connection: raise max_connections, or lower connections"},
     {"53400", ErrorClass::transient, "a limit of the server's configuration is reached"},
     {"53", ErrorClass::transient, ""},
+    {"54000", ErrorClass::transient, "the server has no transaction ids left: VACUUM its databases",
+     "GetNewTransactionId"},
+    {"54000", ErrorClass::transient, "the server has no multixact ids left: VACUUM its databases", "GetNewMultiXactId"},
     {"54000", ErrorClass::config, "a value is too large, or a key for its index"},
     {"54001", ErrorClass::config, "a value is nested too deeply: raise max_stack_depth"},
     {"54011", ErrorClass::config, "the stream has too many fields for a table: deselect some, or set raw_data_only"},
     {"54", ErrorClass::system, ""},
-    {"55000", ErrorClass::transient, "the server takes no changes: name the primary, not a standby"},
+    {"55000", ErrorClass::config, "run ALTER TABLE ... REPLICA IDENTITY FULL on that table, or give it a primary key",
+     "CheckCmdReplicaIdentity"},
+    {"55000", ErrorClass::transient, "the server takes no changes: name the primary, not a standby",
+     "LockAcquireExtended"},
     {"55006", ErrorClass::transient, ""},  // in use
     {"55P03", ErrorClass::transient, "others hold locks on it: end their transactions, or raise lock_timeout_seconds"},
     {"55P04", ErrorClass::transient, ""},
@@ -67,8 +78,10 @@ constexpr std::array<Rule, 44> rules = {{
     {"XX002", ErrorClass::config, "the server's index is damaged: REINDEX it"},
 }};
 
-Rule const* rule_of(std::string_view sqlstate) noexcept {
-  auto const fits = [sqlstate](Rule const& rule) { return sqlstate.starts_with(rule.sqlstate); };
+Rule const* rule_of(std::string_view sqlstate, std::string_view function) noexcept {
+  auto const fits = [&](Rule const& rule) {
+    return sqlstate.starts_with(rule.sqlstate) && (rule.function.empty() || rule.function == function);
+  };
   auto const found = std::ranges::find_if(rules, fits);
   return found == rules.end() ? nullptr : &*found;
 }
@@ -86,6 +99,8 @@ std::string_view sqlstate_of(PGresult const* result) noexcept {
       sqlstate == "XX000" && field_of(result, PG_DIAG_MESSAGE_PRIMARY).starts_with("invalid memory alloc request size");
   return is_too_large ? "54000" : sqlstate;
 }
+
+std::string_view function_of(PGresult const* result) noexcept { return field_of(result, PG_DIAG_SOURCE_FUNCTION); }
 
 std::string_view without_line_ends(std::string_view text) noexcept {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
@@ -108,7 +123,8 @@ std::string text_of(PGconn const* connection, PGresult const* result) {
   if (std::string_view const hint = field_of(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) {
     text += fmt::format("; hint: {}", hint);
   }
-  if (std::string_view const advice = advice_for(sqlstate); !advice.empty()) text += fmt::format("; {}", advice);
+  if (std::string_view const advice = advice_for(sqlstate, function_of(result)); !advice.empty())
+    text += fmt::format("; {}", advice);
   return text;
 }
 
@@ -139,26 +155,28 @@ Rule rule_without_sqlstate(std::string_view text, bool lacks_password) {
 
 }  // namespace
 
-ErrorClass class_of(std::string_view sqlstate) noexcept {
+ErrorClass class_of(std::string_view sqlstate, std::string_view function) noexcept {
   if (sqlstate.empty()) return ErrorClass::transient;
-  Rule const* const rule = rule_of(sqlstate);
+  Rule const* const rule = rule_of(sqlstate, function);
   return rule == nullptr ? ErrorClass::system : rule->error_class;
 }
 
-std::string_view advice_for(std::string_view sqlstate) noexcept {
-  Rule const* const rule = rule_of(sqlstate);
+std::string_view advice_for(std::string_view sqlstate, std::string_view function) noexcept {
+  Rule const* const rule = rule_of(sqlstate, function);
   return rule == nullptr ? std::string_view() : rule->advice;
 }
 
-bool is_about_a_value(std::string_view sqlstate) noexcept {
-  return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "54001";
+bool is_about_a_value(std::string_view sqlstate, std::string_view function) noexcept {
+  if (sqlstate.starts_with("22") || sqlstate == "54001") return true;
+  return sqlstate == "54000" && class_of(sqlstate, function) == ErrorClass::config;
 }
 
 bool is_about_the_session(std::string_view sqlstate) noexcept { return sqlstate == "25006"; }
 
 ServerError::ServerError(PGconn const* connection, PGresult const* result)
-    : Error(class_of(sqlstate_of(result)), text_of(connection, result)),
+    : Error(class_of(sqlstate_of(result), function_of(result)), text_of(connection, result)),
       sqlstate(sqlstate_of(result)),
+      function(function_of(result)),
       context(field_of(result, PG_DIAG_CONTEXT)),
       is_fatal(sqlstate.empty() || field_of(result, PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR") {}
 

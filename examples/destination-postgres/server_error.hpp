@@ -12,15 +12,18 @@ namespace postgres {
 
 /// The class of an error by its SQLSTATE. Of an empty one, which libpq's own errors have: transient.
 ///
-/// Meaning: of a statement in a transaction, which is not committed then. A COMMIT of which nobody knows is
-///          Transaction's business.
-landfall::ErrorClass class_of(std::string_view sqlstate) noexcept;
+/// Function: of the server's source, which raised it (PG_DIAG_SOURCE_FUNCTION), where it is known: it tells causes
+/// apart
+///           that have one SQLSTATE. The message could, too, but is in the server's language.
+/// Meaning:  of a statement in a transaction, which is not committed then. A COMMIT of which nobody knows is
+///           Transaction's business.
+landfall::ErrorClass class_of(std::string_view sqlstate, std::string_view function = "") noexcept;
 
 /// What the user can do about it; empty where the message says it all.
-std::string_view advice_for(std::string_view sqlstate) noexcept;
+std::string_view advice_for(std::string_view sqlstate, std::string_view function = "") noexcept;
 
 /// True when it is a value of a row that the server does not take.
-bool is_about_a_value(std::string_view sqlstate) noexcept;
+bool is_about_a_value(std::string_view sqlstate, std::string_view function = "") noexcept;
 
 /// True when another session may do better: that one takes no changes, though others may do by now.
 bool is_about_the_session(std::string_view sqlstate) noexcept;
@@ -35,6 +38,7 @@ struct ServerError : landfall::Error {
   std::optional<std::size_t> row_of_copy(std::string_view table) const;
 
   std::string sqlstate;  ///< or empty: the connection is lost, or did not come about
+  std::string function;  ///< of the server's source; empty where it is not known
   std::string context;   ///< the server's own words about where it happened
   bool is_fatal = true;  ///< the connection is lost, or about to be
 

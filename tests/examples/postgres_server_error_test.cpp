@@ -65,6 +65,36 @@ TEST(PostgresServerError, EachSqlstateHasAClassAndMostHaveAdvice) {
   }
 }
 
+struct FunctionRow {
+  char const* name;
+  char const* sqlstate;
+  char const* function;
+  ErrorClass error_class;
+  char const* advice;
+};
+
+// What one SQLSTATE has several causes of.
+TEST(PostgresServerError, CausesOfOneSqlstateAreToldApartByTheServersFunction) {
+  std::array<FunctionRow, 8> const rows = {{
+      {"no replica identity", "55000", "CheckCmdReplicaIdentity", ErrorClass::config, "REPLICA IDENTITY FULL"},
+      {"a publication of other columns", "42P10", "CheckCmdReplicaIdentity", ErrorClass::config, "publication"},
+      {"a column that is not there", "42P10", "checkInsertTargets", ErrorClass::system, ""},
+      {"a standby", "55000", "LockAcquireExtended", ErrorClass::transient, "name the primary"},
+      {"a database that takes no connections", "55000", "CheckMyDatabase", ErrorClass::config, ""},
+      {"no transaction ids left", "54000", "GetNewTransactionId", ErrorClass::transient, "VACUUM"},
+      {"no multixact ids left", "54000", "GetNewMultiXactId", ErrorClass::transient, "VACUUM"},
+      {"a key too long for its index", "54000", "_bt_check_third_page", ErrorClass::config, "too large"},
+  }};
+  for (FunctionRow const& row : rows) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(class_of(row.sqlstate, row.function), row.error_class);
+    EXPECT_THAT(std::string(advice_for(row.sqlstate, row.function)), HasSubstr(row.advice));
+    EXPECT_EQ(advice_for(row.sqlstate, row.function).empty(), *row.advice == '\0');
+  }
+  EXPECT_FALSE(is_about_a_value("54000", "GetNewTransactionId"));
+  EXPECT_TRUE(is_about_a_value("54000", "_bt_check_third_page"));
+}
+
 TEST(PostgresServerError, OnlyValuesAreRejected) {
   for (char const* const value : {"22003", "22P05", "22021", "22P03", "54000", "54001"}) {
     EXPECT_TRUE(is_about_a_value(value)) << value;

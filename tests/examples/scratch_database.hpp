@@ -34,11 +34,13 @@ inline Settings test_server() {
 /// A database of its own for a test, which is dropped with it.
 class ScratchDatabase {
  public:
-  explicit ScratchDatabase(Settings server = test_server()) : settings_(std::move(server)) {
+  /// `options`: of CREATE DATABASE.
+  explicit ScratchDatabase(Settings server = test_server(), landfall::SqlLiteral options = "")
+      : settings_(std::move(server)) {
     std::random_device random;
     std::string const name = fmt::format("scratch_{:08x}{:08x}", random(), random());
     landfall::SqlText sql;
-    sql << "CREATE DATABASE " << landfall::Identifier(name);
+    sql << "CREATE DATABASE " << landfall::Identifier(name) << options;
     Connection(settings_, secrets_).run(sql);
     settings_.database = name;
   }
