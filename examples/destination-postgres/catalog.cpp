@@ -57,6 +57,13 @@ bool schema_exists(Connection& connection, Identifier const& schema) {
   return connection.run(sql, {schema.text()}).rows() > 0;
 }
 
+bool is_referred_to(Connection& connection, TableName const& table) {
+  SqlText sql;
+  sql << "SELECT 1 FROM pg_constraint AS f JOIN pg_class AS c ON c.oid = f.confrelid JOIN pg_namespace AS n ON n.oid = "
+         "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND f.contype = 'f' LIMIT 1";
+  return connection.run(sql, {table.schema.text(), table.table.text()}).rows() > 0;
+}
+
 landfall::TableSchema schema_of(Connection& connection, TableName const& table) {
   SqlText sql;
   sql << "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute AS a "

@@ -17,6 +17,9 @@ std::string kind_of(Connection& connection, landfall::TableName const& table);
 bool table_exists(Connection& connection, landfall::TableName const& table);
 bool schema_exists(Connection& connection, landfall::Identifier const& schema);
 
+/// True when a foreign key refers to its rows.
+bool is_referred_to(Connection& connection, landfall::TableName const& table);
+
 /// Of a table that is there.
 landfall::TableSchema schema_of(Connection& connection, landfall::TableName const& table);
 

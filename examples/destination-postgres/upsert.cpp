@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
-#include <landfall/runtime/assert.hpp>
 #include <landfall/table/naming.hpp>
 
 #include "catalog.hpp"
+#include "cursor_order.hpp"
 
 namespace postgres {
 
@@ -23,18 +23,6 @@ using landfall::UpsertRule;
 
 Identifier key_column(std::size_t place) { return Identifier(fmt::format("k{}", place)); }
 
-/// The cursor as it is compared: text by its bytes, whatever the database's language.
-void add_cursor(SqlText& sql, landfall::TableSchema const& schema, UpsertRule const& rule) {
-  if (!rule.cursor) {
-    sql << "NULL::bigint";
-    return;
-  }
-  landfall::TableColumn const* const column = schema.find(*rule.cursor);
-  LANDFALL_ASSERT(column != nullptr);
-  sql << *rule.cursor;
-  if (column->type == landfall::ColumnType::text) sql << " COLLATE \"C\"";
-}
-
 void add_is_deleted(SqlText& sql, UpsertRule const& rule) {
   if (rule.deleted_at) {
     sql << *rule.deleted_at << " IS NOT NULL";
@@ -43,12 +31,16 @@ void add_is_deleted(SqlText& sql, UpsertRule const& rule) {
   }
 }
 
-/// "cursor", "extracted" and "deleted" of a row.
+/// The cursor, "extracted" and "deleted" of a row.
 void add_rank_columns(SqlText& sql, landfall::TableSchema const& schema, UpsertRule const& rule) {
-  add_cursor(sql, schema, rule);
-  sql << " AS cursor, " << Identifier(std::string(landfall::MetaColumns::extracted_at)) << " AS extracted, ";
+  CursorOrder(schema, rule).add_columns(sql);
+  sql << Identifier(std::string(landfall::MetaColumns::extracted_at)) << " AS extracted, ";
   add_is_deleted(sql, rule);
   sql << " AS deleted";
+}
+
+void add_newest_first(SqlText& sql, CursorOrder const& order, SqlLiteral table = "") {
+  for (Identifier const& column : order.names()) sql << table << column << " DESC NULLS LAST, ";
 }
 
 // _landfall_new: of each key in `from` where its newest row is.
@@ -62,8 +54,9 @@ void collect_new(Connection& connection, TableName const& from, landfall::TableS
   }
   add_rank_columns(sql, schema, rule);
   sql << " FROM ONLY " << from << " ORDER BY ";
-  sql.list(rule.primary_key) << ", cursor DESC NULLS LAST, extracted DESC, "
-                             << Identifier(std::string(landfall::MetaColumns::read_order)) << " DESC NULLS LAST";
+  sql.list(rule.primary_key) << ", ";
+  add_newest_first(sql, CursorOrder(schema, rule));
+  sql << "extracted DESC, " << Identifier(std::string(landfall::MetaColumns::read_order)) << " DESC NULLS LAST";
   connection.run(sql);
 }
 
@@ -90,22 +83,24 @@ std::vector<std::vector<bool>> null_patterns(Connection& connection, std::size_t
   return patterns;
 }
 
-/// Rows of `to` with keys of this pattern. Each column is compared in a way that an index can answer.
-void collect_old_with(Connection& connection, TableName const& to, landfall::TableSchema const& schema,
-                      UpsertRule const& rule, std::vector<bool> const& is_null) {
-  SqlText sql;
-  sql << "INSERT INTO pg_temp._landfall_old SELECT o.place, o.rival, o.deleted, o.is_best AND COALESCE("
-         "o.cursor > o.new_cursor OR (o.cursor IS NOT NULL AND o.new_cursor IS NULL) OR "
-         "(o.cursor IS NOT DISTINCT FROM o.new_cursor AND o.extracted > o.new_extracted), false) FROM ("
-         "SELECT t.place, n.place AS rival, t.deleted, t.cursor, t.extracted, n.cursor AS new_cursor, "
-         "n.extracted AS new_extracted, row_number() OVER (PARTITION BY n.place ORDER BY t.cursor DESC NULLS LAST, "
-         "t.extracted DESC, t.place DESC) = 1 AS is_best FROM pg_temp._landfall_new AS n JOIN (SELECT ctid AS place, ";
-  for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
-    sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
-  }
-  add_rank_columns(sql, schema, rule);
-  sql << " FROM ONLY " << to << ") AS t ON ";
-  for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
+std::vector<Identifier> names_in_new(CursorOrder const& order) {
+  std::vector<Identifier> names;
+  for (Identifier const& column : order.names()) names.emplace_back("new_" + column.text());
+  return names;
+}
+
+/// True of an old row that is newer than the new one.
+void add_is_newer(SqlText& sql, CursorOrder const& order) {
+  auto const new_names = names_in_new(order);
+  sql << "COALESCE((";
+  sql.list(order.names(), "o.") << ") > (";
+  sql.list(new_names, "o.") << ") OR (o.cursor IS NOT NULL AND o.new_cursor IS NULL) OR ((";
+  sql.list(order.names(), "o.") << ") IS NOT DISTINCT FROM (";
+  sql.list(new_names, "o.") << ") AND o.extracted > o.new_extracted), false)";
+}
+
+void add_same_key(SqlText& sql, std::vector<bool> const& is_null) {
+  for (std::size_t i = 0; i < is_null.size(); ++i) {
     if (i > 0) sql << " AND ";
     Identifier const column = key_column(i);
     if (is_null[i]) {
@@ -114,15 +109,49 @@ void collect_old_with(Connection& connection, TableName const& to, landfall::Tab
       sql << "t." << column << " = n." << column;
     }
   }
-  sql << ") AS o";
+}
+
+/// Pairs of an old and a new row of a key of this pattern, each with what they are compared by, and which of the old
+/// ones of the key is the newest. Each column is compared in a way that an index can answer.
+void add_pairs(SqlText& sql, TableName const& to, landfall::TableSchema const& schema, UpsertRule const& rule,
+               std::vector<bool> const& is_null) {
+  CursorOrder const order(schema, rule);
+  auto const new_names = names_in_new(order);
+  sql << "SELECT t.place, n.place AS rival, t.deleted, n.deleted AS new_deleted, t.extracted, n.extracted AS "
+         "new_extracted, ";
+  for (std::size_t i = 0; i < new_names.size(); ++i) {
+    sql << "t." << order.names()[i] << ", n." << order.names()[i] << " AS " << new_names[i] << ", ";
+  }
+  sql << "row_number() OVER (PARTITION BY n.place ORDER BY ";
+  add_newest_first(sql, order, "t.");
+  sql << "t.extracted DESC, t.place DESC) = 1 AS is_best FROM pg_temp._landfall_new AS n JOIN (SELECT ctid AS place, ";
+  for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
+    sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
+  }
+  add_rank_columns(sql, schema, rule);
+  sql << " FROM ONLY " << to << ") AS t ON ";
+  add_same_key(sql, is_null);
+}
+
+void collect_old_with(Connection& connection, TableName const& to, landfall::TableSchema const& schema,
+                      UpsertRule const& rule, std::vector<bool> const& is_null) {
+  SqlText sql;
+  sql << "INSERT INTO pg_temp._landfall_old SELECT p.place, p.rival, p.deleted, p.stays, p.is_best AND NOT p.stays AND "
+         "NOT p.new_deleted FROM (SELECT o.place, o.rival, o.deleted, o.new_deleted, o.is_best, o.is_best AND ";
+  add_is_newer(sql, CursorOrder(schema, rule));
+  sql << " AS stays FROM (";
+  add_pairs(sql, to, schema, rule, is_null);
+  sql << ") AS o) AS p";
   connection.run(sql);
 }
 
-// _landfall_old: where the rows of these keys are in `to`, and whether one of them is newer than the new one.
+// _landfall_old: where the rows of these keys are in `to`, whether one of them is newer than the new one, and whether
+// it is the one whose place the new one takes.
 void collect_old(Connection& connection, TableName const& to, landfall::TableSchema const& schema,
                  UpsertRule const& rule) {
   SqlText sql;
-  sql << "CREATE TEMP TABLE _landfall_old (place tid, rival tid, deleted boolean, stays boolean) ON COMMIT DROP";
+  sql << "CREATE TEMP TABLE _landfall_old (place tid, rival tid, deleted boolean, stays boolean, yields boolean) ON "
+         "COMMIT DROP";
   connection.run(sql);
   if (!has_rows(connection, to)) return;
   SqlText analyze;
@@ -148,6 +177,54 @@ void put_newest(Connection& connection, TableName const& from, TableName const& 
   connection.run(add);
 }
 
+/// The new row is written into the old one: what others have in columns of their own stays, and what refers to the row.
+void write_into_old(Connection& connection, TableName const& from, TableName const& to,
+                    landfall::TableSchema const& schema) {
+  SqlText sql;
+  sql << "UPDATE ONLY " << to << " AS t SET ";
+  bool is_first = true;
+  for (Identifier const& column : names_of(schema)) {
+    if (!std::exchange(is_first, false)) sql << ", ";
+    sql << column << " = f." << column;
+  }
+  // Twice by place: the join finds the new row, the array the old one, without reading all of them.
+  sql << " FROM pg_temp._landfall_old AS o JOIN ONLY " << from << " AS f ON f.ctid = o.rival "
+      << "WHERE o.yields AND t.ctid = o.place AND t.ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE "
+         "yields))";
+  connection.run(sql);
+}
+
+void put_newest_in_place(Connection& connection, TableName const& from, TableName const& to,
+                         landfall::TableSchema const& schema) {
+  SqlText remove;
+  remove << "DELETE FROM ONLY " << to
+         << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE (NOT stays OR deleted) AND NOT "
+            "yields))";
+  connection.run(remove);
+  write_into_old(connection, from, to, schema);
+  SqlText add;
+  add << "INSERT INTO " << to << " (";
+  add.list(names_of(schema)) << ") SELECT ";
+  add.list(names_of(schema)) << " FROM ONLY " << from
+                             << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_new WHERE NOT deleted "
+                                "EXCEPT ALL SELECT rival FROM pg_temp._landfall_old WHERE stays OR yields))";
+  connection.run(add);
+}
+
+/// Whether rows have more than what we put there, or others refer to them: then a row must not be made anew.
+bool rows_have_more(Connection& connection, TableName const& to, landfall::TableSchema const& schema) {
+  SqlText sql;
+  // Generated columns, from PostgreSQL 12 on, get their values again.
+  sql << "SELECT a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON "
+         "n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped AND "
+         "COALESCE(to_jsonb(a) ->> 'attgenerated', '') = ''";
+  Result const found = connection.run(sql, {to.schema.text(), to.table.text()});
+  for (int row = 0; row < found.rows(); ++row) {
+    if (schema.find(Identifier(found.text(row, 0))) == nullptr) return true;
+  }
+  return is_referred_to(connection, to);
+}
+
 }  // namespace
 
 // Only the places of rows are sorted and compared, not the rows. A place says nothing in tables that inherit from
@@ -159,7 +236,8 @@ void upsert_rows(Connection& connection, TableName const& from, TableName const&
   connection.run(prepare);
   collect_new(connection, from, schema, rule);
   collect_old(connection, to, schema, rule);
-  put_newest(connection, from, to, schema);
+  auto const put = rows_have_more(connection, to, schema) ? put_newest_in_place : put_newest;
+  put(connection, from, to, schema);
 }
 
 }  // namespace postgres
