@@ -1,9 +1,12 @@
 #include "catalog.hpp"
 
+#include <utility>
+
 #include <landfall/table/naming.hpp>
 
 #include "column_types.hpp"
 #include "key_index.hpp"
+#include "owners.hpp"
 
 namespace postgres {
 
@@ -66,7 +69,8 @@ bool is_referred_to(Connection& connection, TableName const& table) {
 
 landfall::TableSchema schema_of(Connection& connection, TableName const& table) {
   SqlText sql;
-  sql << "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute AS a "
+  sql << "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef OR a.attidentity <> '' "
+         "FROM pg_attribute AS a "
          "JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
          "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
   Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
@@ -74,6 +78,7 @@ landfall::TableSchema schema_of(Connection& connection, TableName const& table) 
   for (int row = 0; row < found.rows(); ++row) {
     bool const nullable = found.text(row, 2) == "f";
     schema.columns.push_back(column_of(found.text(row, 0), found.text(row, 1), nullable));
+    schema.columns.back().filled_by_store = found.text(row, 3) == "t";  // a generated one "has a default", too
   }
   schema.primary_key = key_of(connection, table);
   return schema;
@@ -88,6 +93,7 @@ std::optional<landfall::ExistingTable> look_at(Connection& connection, TableName
     return found;
   }
   found.schema = schema_of(connection, table);
+  if (auto note = note_of(connection, table)) found.take_note(std::move(*note));
   bool const is_ours = found.schema.find(meta_column(landfall::MetaColumns::generation_id)) != nullptr;
   found.state = is_ours ? state_of(connection, table) : landfall::TableState::empty();
   return found;

@@ -9,6 +9,7 @@
 #include "catalog.hpp"
 #include "column_types.hpp"
 #include "key_index.hpp"
+#include "owners.hpp"
 #include "replica_identity.hpp"
 #include "row_copy.hpp"
 #include "upsert.hpp"
@@ -20,6 +21,7 @@ using landfall::Identifier;
 using landfall::SqlText;
 using landfall::TableColumn;
 using landfall::TableName;
+using landfall::TableNote;
 using landfall::TableSchema;
 
 namespace {
@@ -57,7 +59,7 @@ void alter_columns(Connection& connection, TableName const& table, landfall::Sch
     if (!std::exchange(is_first, false)) sql << ", ";
     return sql;
   };
-  for (TableColumn const& column : change.dropped) next() << "DROP COLUMN " << column.name;
+  for (TableColumn const& column : change.retired) next() << "DROP COLUMN " << column.name;
   for (TableColumn const& column : change.added) add_definition(next() << "ADD COLUMN ", column);
   for (auto const& [from, to] : change.retyped) {
     next() << "ALTER COLUMN " << to.name << " TYPE " << type_name(to.type) << " USING ";
@@ -161,6 +163,7 @@ void PostgresTables::drop_table(Connection& connection, TableName const& table) 
   sql << "DROP TABLE " << table;
   if (connections_.settings().drop_cascade) sql << " CASCADE";
   connection.run(sql);
+  drop_note(connection, table);
 }
 
 awaitable<void> PostgresTables::check() {
@@ -194,24 +197,44 @@ awaitable<std::optional<landfall::ExistingTable>> PostgresTables::find(TableName
   co_return co_await connections_.transact(look);
 }
 
-awaitable<void> PostgresTables::create(TableName table, TableSchema schema) {
+awaitable<std::map<TableName, TableNote>> PostgresTables::owners(std::vector<Identifier> schemas) {
+  auto look = [&schemas](Connection& connection) {
+    std::map<TableName, TableNote> found;
+    for (Identifier const& schema : schemas) add_owners(connection, schema, found);
+    return found;
+  };
+  co_return co_await connections_.transact(look);
+}
+
+awaitable<void> PostgresTables::create(TableName table, TableSchema schema, std::optional<TableNote> note) {
   auto make = [&](Connection& connection) {
     lock_until_commit(connection, table);
-    if (table_exists(connection, table) && schema_of(connection, table) == schema) return;
-    create_table(connection, table, schema);
+    bool const is_there = table_exists(connection, table) && schema_of(connection, table) == schema;
+    if (!is_there) create_table(connection, table, schema);
+    if (note) write_note(connection, table, *note);
   };
   co_await connections_.transact(make);
 }
 
-awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted) {
+awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted,
+                                      std::optional<TableNote> note) {
   auto change_it = [&](Connection& connection) {
     lock_until_commit(connection, table);
     landfall::SchemaChange const left = landfall::change_between(table, schema_of(connection, table), wanted);
     if (left.key_changes) drop_key_index(connection, table);
     alter_columns(connection, table, left);
     if (left.key_changes) create_key_index(connection, table, wanted.primary_key);
+    if (note) write_note(connection, table, *note);
   };
   co_await connections_.transact(change_it);
+}
+
+awaitable<void> PostgresTables::claim(TableName table, TableNote note) {
+  auto write = [&](Connection& connection) {
+    lock_until_commit(connection, table);
+    write_note(connection, table, note);
+  };
+  co_await connections_.transact(write);
 }
 
 awaitable<void> PostgresTables::drop(TableName table) {
@@ -284,6 +307,7 @@ awaitable<void> PostgresTables::replace(TableName target, TableName source, std:
     drop_table(connection, target);
     if (done_with) drop_table(connection, *done_with);
     rename_table(connection, source, target);
+    move_note(connection, source, target);
   };
   co_await connections_.transact(swap);
 }

@@ -8,6 +8,7 @@
 
 #include <landfall/runtime/error.hpp>
 
+#include "sqlite_owners.hpp"
 #include "sqlite_types.hpp"
 
 namespace sqlite {
@@ -56,7 +57,7 @@ void add_column(SqlText& sql, TableColumn const& column) {
 }
 
 bool only_adds(landfall::SchemaChange const& change) {
-  return change.dropped.empty() && change.retyped.empty() && change.renullable.empty() &&
+  return change.retired.empty() && change.retyped.empty() && change.renullable.empty() &&
          std::ranges::all_of(change.added, &TableColumn::nullable);
 }
 
@@ -76,11 +77,26 @@ void add_to_table(Database& database, TableName const& table, landfall::SchemaCh
 
 void refuse_foreign_columns(TableName const& table, TableSchema const& schema) {
   for (TableColumn const& column : schema.columns) {
-    if (column.foreign_type.empty()) continue;
+    if (column.foreign_type.empty() && !column.filled_by_store) continue;
     throw landfall::config_error(
         "{}: the column {} ({}) would be lost by a change of the table: drop it, or move it to a table of its own",
-        to_string(table), column.name.text(), column.foreign_type);
+        to_string(table), column.name.text(),
+        column.foreign_type.empty() ? std::string("filled by the store") : column.foreign_type);
   }
+}
+
+/// The columns of the table that is written anew: also those that nobody wants any more, and a NOT NULL of somebody
+/// else.
+TableSchema schema_anew(TableSchema const& actual, TableSchema wanted) {
+  for (TableColumn& column : wanted.columns) {
+    TableColumn const* const old = actual.find(column.name);
+    column.nullable = column.nullable && (old == nullptr || old->nullable);
+  }
+  for (TableColumn const& column : actual.columns) {
+    bool const is_retired = landfall::MetaColumns::is_of_waiting_rows(column.name.text());
+    if (wanted.find(column.name) == nullptr && !is_retired) wanted.columns.push_back(column);
+  }
+  return wanted;
 }
 
 void write_anew(Database& database, TableName const& table, TableSchema const& actual, TableSchema const& wanted) {
@@ -120,11 +136,14 @@ std::string kind_of(Database& database, TableName const& table) {
 
 TableSchema schema_of(Database& database, TableName const& table) {
   SqlText sql;
-  sql << "SELECT name, type, \"notnull\" FROM pragma_table_info(";
+  sql << "SELECT name, type, \"notnull\", dflt_value IS NOT NULL OR hidden <> 0 FROM pragma_table_xinfo(";
   sql.string(table.table.text()) << ") ORDER BY cid";
   TableSchema schema;
   Statement found = database.prepare(sql);
-  while (found.step()) schema.columns.push_back(column_of(found.text(0), found.text(1), found.integer(2) == 0));
+  while (found.step()) {
+    schema.columns.push_back(column_of(found.text(0), found.text(1), found.integer(2) == 0));
+    schema.columns.back().filled_by_store = found.integer(3) != 0;
+  }
   schema.primary_key = look_up_key(database, table, "i.name");
   return schema;
 }
@@ -149,6 +168,7 @@ std::optional<landfall::ExistingTable> find_table(Database& database, TableName 
     return found;
   }
   found.schema = schema_of(database, table);
+  if (auto note = note_of(database, table)) found.take_note(std::move(*note));
   found.state = landfall::TableState::empty();
   Identifier const generation{std::string(landfall::MetaColumns::generation_id)};
   if (found.schema.find(generation) == nullptr) return found;  // it is none of ours
@@ -183,7 +203,7 @@ void alter_table(Database& database, TableName const& table, TableSchema const& 
   landfall::SchemaChange const change = change_between(table, actual, wanted);
   if (only_adds(change)) return add_to_table(database, table, change, wanted.primary_key);
   refuse_foreign_columns(table, actual);
-  write_anew(database, table, actual, wanted);
+  write_anew(database, table, actual, schema_anew(actual, wanted));
 }
 
 }  // namespace sqlite

@@ -5,6 +5,7 @@
 #include <landfall/runtime/blocking.hpp>
 
 #include "sqlite_catalog.hpp"
+#include "sqlite_owners.hpp"
 #include "sqlite_rows.hpp"
 #include "sqlite_upsert.hpp"
 
@@ -13,6 +14,7 @@ namespace sqlite {
 using landfall::awaitable;
 using landfall::SqlText;
 using landfall::TableName;
+using landfall::TableNote;
 using landfall::TableSchema;
 
 landfall::NameRules name_rules() {
@@ -36,6 +38,15 @@ landfall::ValueLimits value_limits() {
 
 SqliteTables::SqliteTables(std::string path, int patience_ms) : path_(std::move(path)), patience_ms_(patience_ms) {}
 
+namespace {
+
+void drop_with_note(Database& database, TableName const& table) {
+  drop_table(database, table);
+  drop_note(database, table);
+}
+
+}  // namespace
+
 template <class Function>
 awaitable<std::invoke_result_t<Function&, Database&>> SqliteTables::on_database(Function function) {
   auto call = [&] {
@@ -43,6 +54,7 @@ awaitable<std::invoke_result_t<Function&, Database&>> SqliteTables::on_database(
     if (!database_) {
       auto opened = std::make_unique<Database>(path_, patience_ms_);
       create_marks_table(*opened);
+      create_owners_table(*opened);
       database_ = std::move(opened);
     }
     return function(*database_);
@@ -72,21 +84,38 @@ awaitable<std::optional<landfall::ExistingTable>> SqliteTables::find(TableName t
   co_return co_await on_database([&](Database& database) { return find_table(database, table); });
 }
 
-awaitable<void> SqliteTables::create(TableName table, TableSchema schema) {
+awaitable<std::map<TableName, TableNote>> SqliteTables::owners(std::vector<landfall::Identifier> schemas) {
+  co_return co_await on_database([&](Database& database) {
+    std::map<TableName, TableNote> found;
+    for (landfall::Identifier const& schema : schemas) add_owners(database, schema, found);
+    return found;
+  });
+}
+
+awaitable<void> SqliteTables::create(TableName table, TableSchema schema, std::optional<TableNote> note) {
   co_await change([&](Database& database) {
     bool const is_there = kind_of(database, table) == "table" && schema_of(database, table) == schema;
     if (!is_there) create_table(database, table, schema);
+    if (note) write_note(database, table, *note);
   });
 }
 
 // What has to be changed is looked up again: the call before may have been applied.
-awaitable<void> SqliteTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted) {
-  co_await change([&](Database& database) { alter_table(database, table, wanted); });
+awaitable<void> SqliteTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted,
+                                    std::optional<TableNote> note) {
+  co_await change([&](Database& database) {
+    alter_table(database, table, wanted);
+    if (note) write_note(database, table, *note);
+  });
+}
+
+awaitable<void> SqliteTables::claim(TableName table, TableNote note) {
+  co_await change([&](Database& database) { write_note(database, table, note); });
 }
 
 awaitable<void> SqliteTables::drop(TableName table) {
   co_await change([&](Database& database) {
-    if (kind_of(database, table) == "table") drop_table(database, table);
+    if (kind_of(database, table) == "table") drop_with_note(database, table);
   });
 }
 
@@ -109,7 +138,7 @@ awaitable<void> SqliteTables::move_rows(TableName from, TableName to, TableSchem
     sql.list(names_of(schema)) << ") SELECT ";
     sql.list(names_of(schema)) << " FROM " << from << " ORDER BY rowid";
     database.run(sql);
-    drop_table(database, from);
+    drop_with_note(database, from);
   });
 }
 
@@ -117,7 +146,7 @@ awaitable<void> SqliteTables::upsert(TableName from, TableName to, TableSchema s
                                      Source source) {
   co_await change([&](Database& database) {
     upsert_rows(database, from, to, schema, rule);
-    if (source == Source::is_dropped) drop_table(database, from);
+    if (source == Source::is_dropped) drop_with_note(database, from);
   });
 }
 
@@ -125,7 +154,8 @@ awaitable<void> SqliteTables::replace(TableName target, TableName source, std::o
   co_await change([&](Database& database) {
     drop_table(database, target);
     rename_table(database, source, target);
-    if (done_with) drop_table(database, *done_with);
+    move_note(database, source, target);
+    if (done_with) drop_with_note(database, *done_with);
   });
 }
 

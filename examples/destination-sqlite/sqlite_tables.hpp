@@ -29,9 +29,13 @@ class SqliteTables final : public landfall::TableOperations {
   landfall::awaitable<void> check() override;
   landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
   landfall::awaitable<std::optional<landfall::ExistingTable>> find(landfall::TableName table) override;
-  landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema) override;
+  landfall::awaitable<std::map<landfall::TableName, landfall::TableNote>> owners(
+      std::vector<landfall::Identifier> schemas) override;
+  landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema,
+                                   std::optional<landfall::TableNote> note) override;
   landfall::awaitable<void> alter(landfall::TableName table, landfall::SchemaChange change,
-                                  landfall::TableSchema wanted) override;
+                                  landfall::TableSchema wanted, std::optional<landfall::TableNote> note) override;
+  landfall::awaitable<void> claim(landfall::TableName table, landfall::TableNote note) override;
   landfall::awaitable<void> drop(landfall::TableName table) override;
   landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;
   landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;

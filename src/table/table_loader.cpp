@@ -8,6 +8,30 @@
 
 namespace landfall {
 
+namespace {
+
+TableNote note_for(DestinationStream const& stream, StreamTables const& tables, TableSchema const& schema,
+                   std::string const& default_schema) {
+  TableNote note;
+  note.final_table = tables.final_table;
+  note.owner = stream.descriptor;
+  note.name_space = stream.descriptor.name_space.value_or(default_schema);
+  for (auto const& [field, column] : tables.columns) {
+    if (schema.find(column) != nullptr) note.fields.emplace(column, field);
+  }
+  return note;
+}
+
+bool is_noted(ExistingTable const& found, TableNote const& note) {
+  if (found.owner != note.owner) return false;
+  return std::ranges::all_of(note.fields, [&](auto const& entry) {
+    auto const noted = found.fields.find(entry.first);
+    return noted != found.fields.end() && noted->second == entry.second;
+  });
+}
+
+}  // namespace
+
 TableLoader::TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
                          StreamTables const& tables, std::string run, std::int64_t first_in_order)
     : operations_(operations),
@@ -16,7 +40,8 @@ TableLoader::TableLoader(TableOperations& operations, TableSettings const& setti
       tables_(tables),
       run_(std::move(run)),
       first_in_order_(first_in_order),
-      schema_(schema_of(stream, tables, settings.layout)) {}
+      schema_(schema_of(stream, tables, settings.layout)),
+      note_(note_for(stream, tables, schema_, settings.default_schema)) {}
 
 // ---- tables ----
 
@@ -65,12 +90,18 @@ awaitable<TableState> TableLoader::state_of(TableName table) {
 awaitable<void> TableLoader::ensure(TableName table) {
   TableSchema const wanted = schema_for(table);
   auto const found = co_await operations_.find(table);
+  std::optional<TableNote> note = note_;
   if (!found) {
-    co_await operations_.create(table, wanted);
+    co_await operations_.create(table, wanted, std::move(note));
     co_return;
   }
+  note->fields.insert(found->fields.begin(), found->fields.end());  // those of fields that left the schema
   SchemaChange change = change_between(table, found->schema, wanted);
-  if (!change.empty()) co_await operations_.alter(table, std::move(change), wanted);
+  if (!change.empty()) {
+    co_await operations_.alter(table, std::move(change), wanted, std::move(note));
+  } else if (!is_noted(*found, note_)) {
+    co_await operations_.claim(table, std::move(*note));
+  }
 }
 
 TableName const& TableLoader::target() const noexcept {

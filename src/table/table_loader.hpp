@@ -53,6 +53,7 @@ class TableLoader final : public StreamLoader {
   std::string const run_;
   std::int64_t const first_in_order_;
   TableSchema schema_;  // of the final table
+  TableNote note_;      // of each of the stream's tables
   LoadPlan plan_;
 
   std::mutex mutex_;

@@ -1,6 +1,14 @@
 #include <landfall/table/table_operations.hpp>
 
+#include <utility>
+
 namespace landfall {
+
+void ExistingTable::take_note(TableNote note) {
+  std::erase_if(note.fields, [this](auto const& entry) { return schema.find(entry.first) == nullptr; });
+  owner = std::move(note.owner);
+  fields = std::move(note.fields);
+}
 
 IntervalSet numbers_in(RecordBatch const& records) {
   IntervalSet numbers;

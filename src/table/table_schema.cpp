@@ -84,7 +84,7 @@ TableSchema schema_of(DestinationStream const& stream, StreamTables const& names
 }
 
 bool SchemaChange::empty() const noexcept {
-  return added.empty() && dropped.empty() && retyped.empty() && renullable.empty() && !key_changes;
+  return added.empty() && retired.empty() && retyped.empty() && renullable.empty() && !key_changes;
 }
 
 void refuse_foreign_table(TableName const& table, TableSchema const& actual) {
@@ -114,12 +114,14 @@ SchemaChange change_between(TableName const& table, TableSchema const& actual, T
           to_string(table), column.name.text(), there->foreign_type);
     } else if (there->type != column.type) {
       change.retyped.push_back({*there, column});
-    } else if (there->nullable != column.nullable) {
+      change.retyped.back().to.nullable = column.nullable && there->nullable;
+    } else if (there->nullable && !column.nullable) {
       change.renullable.push_back({*there, column});
     }
   }
   for (TableColumn const& column : actual.columns) {
-    if (column.foreign_type.empty() && wanted.find(column.name) == nullptr) change.dropped.push_back(column);
+    bool const is_retired = MetaColumns::is_of_waiting_rows(column.name.text()) && wanted.find(column.name) == nullptr;
+    if (is_retired) change.retired.push_back(column);
   }
   change.key_changes = actual.primary_key != wanted.primary_key;
   return change;

@@ -76,6 +76,15 @@ std::string mapped(std::string_view text, Map map) {
 
 }  // namespace
 
+bool is_utf8(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    bool is_valid = false;
+    bytes.remove_prefix(first_character(bytes, is_valid).bytes);
+    if (!is_valid) return false;
+  }
+  return true;
+}
+
 CleanText clean_text(std::string_view bytes) {
   CleanText clean;
   std::string replaced;

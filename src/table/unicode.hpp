@@ -14,6 +14,8 @@ struct CleanText {
   bool lost_bytes = false;  ///< something was replaced, so other texts may give this one too
 };
 
+bool is_utf8(std::string_view bytes) noexcept;
+
 /// What is no UTF-8 becomes U+FFFD, each byte of it; a control character (NUL, newline, U+0085, ...) becomes '_'.
 CleanText clean_text(std::string_view bytes);
 

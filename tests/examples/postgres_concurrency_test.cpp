@@ -27,7 +27,7 @@ std::string make_tables(postgres::Settings const& settings, std::string const& n
   begin.arrive_and_wait();
   try {
     for (int round = 0; round < rounds; ++round) {
-      simulation.run_coroutine(tables.create(table, small_schema()));
+      simulation.run_coroutine(tables.create(table, small_schema(), {}));
       simulation.run_coroutine(tables.drop(table));
     }
   } catch (Error const& error) {

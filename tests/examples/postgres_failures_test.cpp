@@ -135,8 +135,8 @@ TEST_F(PostgresFailures, LocksOfOthersEndACallInTime) {
   settings.lock_timeout_seconds = 1;
   PostgresTables impatient(settings);
   TableName const waiting = named("waiting");
-  run(impatient.create(users, schema(true)));
-  run(impatient.create(waiting, waiting_schema()));
+  run(impatient.create(users, schema(true), {}));
+  run(impatient.create(waiting, waiting_schema(), {}));
   run(impatient.copy_in(two_rows_for(waiting, 1, true)));
   Other other(database.settings());
   other.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
@@ -160,7 +160,7 @@ TEST_F(PostgresFailures, ALimitOnStatementsEndsACallInTime) {
   Settings settings = database.settings();
   settings.statement_timeout_seconds = 1;
   PostgresTables impatient(settings);
-  run(impatient.create(users, schema()));
+  run(impatient.create(users, schema(), {}));
   Other other(database.settings());
   other.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
   Error const error = failure_of(impatient.copy_in(two_rows_for(users)));
@@ -171,7 +171,7 @@ TEST_F(PostgresFailures, ALimitOnStatementsEndsACallInTime) {
 }
 
 TEST_F(PostgresFailures, WhatAnAdministratorCancelsOrEndsIsNotApplied) {
-  run(tables.create(users, schema()));
+  run(tables.create(users, schema(), {}));
   run(tables.copy_in(two_rows_for(users, 1)));
   std::array<SqlLiteral, 2> const deeds = {
       "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND "
@@ -195,8 +195,8 @@ TEST_F(PostgresFailures, WhatAnAdministratorCancelsOrEndsIsNotApplied) {
 
 TEST_F(PostgresFailures, ADeadlockIsTriedAgain) {
   TableName const waiting = named("waiting");
-  run(tables.create(users, schema(true)));
-  run(tables.create(waiting, waiting_schema()));
+  run(tables.create(users, schema(true), {}));
+  run(tables.create(waiting, waiting_schema(), {}));
   run(tables.copy_in(two_rows_for(waiting, 1, true)));
   Other other(database.settings());
   other.run("SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE waiting IN ACCESS EXCLUSIVE MODE");
@@ -231,7 +231,7 @@ TEST_F(PostgresFailures, WhatIsNotAllowedIsNamed) {
     EXPECT_THAT(error.message(), HasSubstr("grant it to the user"));
   };
   expect_denied(failure_of(loader.check()), "permission denied for schema public");
-  expect_denied(failure_of(loader.create(users, schema())), "permission denied for schema public");
+  expect_denied(failure_of(loader.create(users, schema(), {})), "permission denied for schema public");
   expect_denied(failure_of(loader.create_schema(Identifier("shop"))), "permission denied for database postgres");
   expect_denied(failure_of(loader.copy_in(two_rows_for(users))), "permission denied for schema public");
   server.run("GRANT CREATE ON SCHEMA public TO loader");
@@ -240,7 +240,7 @@ TEST_F(PostgresFailures, WhatIsNotAllowedIsNamed) {
   server.run("GRANT TEMPORARY ON DATABASE postgres TO loader");
   run(loader.check());
   PostgresTables owner(server.settings());
-  run(owner.create(users, schema()));
+  run(owner.create(users, schema(), {}));
   expect_denied(failure_of(loader.copy_in(two_rows_for(users))), "permission denied for table users");
 }
 
@@ -269,7 +269,7 @@ TEST_F(PostgresFailures, WhatIsNoTableIsKnownByItsKind) {
     EXPECT_EQ(found->other_kind, obstacle.kind);
     run(tables.drop(users));
     ASSERT_TRUE(run(tables.find(users)).has_value()) << "dropped, though it is not ours";
-    Error const error = failure_of(tables.create(users, schema()));
+    Error const error = failure_of(tables.create(users, schema(), {}));
     EXPECT_EQ(error.error_class(), ErrorClass::config) << error.what();
     other.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
   }
@@ -277,8 +277,8 @@ TEST_F(PostgresFailures, WhatIsNoTableIsKnownByItsKind) {
 
 TEST_F(PostgresFailures, AViewOnATableThatIsReplacedNeedsDropCascade) {
   TableName const swap = named("swap");
-  run(tables.create(users, schema()));
-  run(tables.create(swap, schema()));
+  run(tables.create(users, schema(), {}));
+  run(tables.create(swap, schema(), {}));
   run(tables.copy_in(two_rows_for(swap)));
   database.run(sql_of("CREATE VIEW readers AS SELECT id FROM users"));
   Error const error = failure_of(tables.replace(users, swap, std::nullopt));
@@ -300,7 +300,7 @@ TEST_F(PostgresFailures, WhoMayReadATableMayReadTheOneThatReplacesIt) {
   Identifier const reader(name);
   role << "CREATE ROLE " << reader;
   database.run(role);
-  run(tables.create(users, schema()));
+  run(tables.create(users, schema(), {}));
   grant << "GRANT SELECT ON users TO " << reader << "; GRANT DELETE ON users TO " << reader
         << " WITH GRANT OPTION; GRANT UPDATE ON users TO PUBLIC";
   database.run(grant);
@@ -311,7 +311,7 @@ TEST_F(PostgresFailures, WhoMayReadATableMayReadTheOneThatReplacesIt) {
   for (int turn = 0; turn < 2; ++turn) {
     EXPECT_EQ(database.run(sql_of(grants)).text(0, 0), "DELETE*, SELECT, UPDATE to all");
     TableName const swap = named("swap");
-    run(tables.create(swap, schema()));
+    run(tables.create(swap, schema(), {}));
     run(tables.replace(users, swap, std::nullopt));
   }
   remove << "DROP OWNED BY " << reader << "; DROP ROLE " << reader;
@@ -319,7 +319,7 @@ TEST_F(PostgresFailures, WhoMayReadATableMayReadTheOneThatReplacesIt) {
 }
 
 TEST_F(PostgresFailures, AUniqueIndexOfOthersIsNamed) {
-  run(tables.create(users, schema()));
+  run(tables.create(users, schema(), {}));
   database.run(sql_of("CREATE UNIQUE INDEX theirs ON users (id)"));
   run(tables.copy_in(two_rows_for(users, 1)));
   Error const error = failure_of(tables.copy_in(two_rows_for(users, 2)));
@@ -331,10 +331,10 @@ TEST_F(PostgresFailures, AUniqueIndexOfOthersIsNamed) {
 }
 
 TEST_F(PostgresFailures, ColumnsOfOthersStayAndATableOfOthersIsRefused) {
-  run(tables.create(users, schema()));
+  run(tables.create(users, schema(), {}));
   database.run(sql_of("ALTER TABLE users ADD COLUMN theirs point"));
   landfall::TableSchema const there = run(tables.find(users))->schema;
-  run(tables.alter(users, change_between(users, there, schema()), schema()));
+  run(tables.alter(users, change_between(users, there, schema()), schema(), {}));
   run(tables.copy_in(two_rows_for(users)));
   EXPECT_EQ(count("SELECT count(*) FROM users WHERE theirs IS NULL"), 2);
   database.run(sql_of("CREATE TABLE others (id bigint)"));
@@ -365,24 +365,24 @@ TEST_F(PostgresFailures, EachOperationIsAppliedOnceAlsoWhenItsCommitWasLost) {
     TableName const waiting = named("waiting"), swap = named("swap");
     run_cut(cut_off.check());
     run_cut(cut_off.create_schema(Identifier("shop")));
-    run_cut(cut_off.create(users, schema()));
-    run_cut(cut_off.alter(users, change_between(users, schema(), schema(true)), schema(true)));
+    run_cut(cut_off.create(users, schema(), {}));
+    run_cut(cut_off.alter(users, change_between(users, schema(), schema(true)), schema(true), {}));
     EXPECT_EQ(run(tables.find(users))->schema, schema(true));
     run(cut_off.forget_runs("public.users"));  // which makes the table of marks
     run_cut(cut_off.copy_in(two_rows_for(users, 1)));
     EXPECT_EQ(count("SELECT count(*) FROM users"), 2);
-    run(cut_off.create(waiting, waiting_schema()));
+    run(cut_off.create(waiting, waiting_schema(), {}));
     run(cut_off.copy_in(rows_for(waiting, {{R"({"id":2,"name":"Bea"})"}, {R"({"id":3,"name":"Cai"})"}}, 2, true)));
     run_cut(cut_off.upsert(waiting, users, schema(true), rule(), TableOperations::Source::stays));
     run_cut(cut_off.upsert(waiting, users, schema(true), rule(), TableOperations::Source::is_dropped));
     EXPECT_EQ(count("SELECT count(*) FROM users"), 3);
     EXPECT_EQ(count("SELECT count(*) FROM users WHERE name = 'Bea'"), 1);
-    run(cut_off.create(swap, schema()));
+    run(cut_off.create(swap, schema(), {}));
     run(cut_off.copy_in(two_rows_for(swap, 3)));
     run_cut(cut_off.move_rows(swap, users, schema()));
     EXPECT_EQ(count("SELECT count(*) FROM users"), 5);
-    run(cut_off.create(swap, schema()));
-    run(cut_off.create(waiting, waiting_schema()));
+    run(cut_off.create(swap, schema(), {}));
+    run(cut_off.create(waiting, waiting_schema(), {}));
     run_cut(cut_off.replace(users, swap, waiting));
     EXPECT_EQ(count("SELECT count(*) FROM users"), 0);
     EXPECT_FALSE(run(tables.find(waiting)).has_value());

@@ -75,7 +75,7 @@ class PostgresFixture : public ::testing::Test {
     return made;
   }
 
-  void make(TableName const& table, TableSchema const& columns) { run(tables.create(table, columns)); }
+  void make(TableName const& table, TableSchema const& columns) { run(tables.create(table, columns, {})); }
 
   /// Rows of `stream` for a table of this schema.
   landfall::CopyIn rows_for(TableName const& table, std::vector<landfall::SentRecord> const& sent,

@@ -46,7 +46,7 @@ class PostgresLimits : public ::testing::Test {
     rows.records = batch_of(sent, std::make_shared<DestinationStream const>(stream), BatchId(1), 40);
     rows.mark = BatchMark("main.users", "run", 1);
     run(tables.create_schema(Identifier("main")));
-    run(tables.create(rows.table, *rows.schema));
+    run(tables.create(rows.table, *rows.schema, {}));
     run(tables.copy_in(std::move(rows)));
   }
 

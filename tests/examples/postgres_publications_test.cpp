@@ -115,7 +115,7 @@ TEST_F(PostgresPublications, WhoDoesNotOwnTheTableIsToldWhatToDo) {
   {
     PostgresTables loader(settings);
     TableName const work = named("waiting");
-    run(loader.create(work, waiting(schema())));
+    run(loader.create(work, waiting(schema()), {}));
     auto const error = failure_of(loader.upsert(work, users, schema({"id"}), rule(), Source::is_dropped));
     ASSERT_TRUE(error.has_value());
     EXPECT_EQ(error->error_class(), ErrorClass::config);

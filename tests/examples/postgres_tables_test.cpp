@@ -72,7 +72,7 @@ TEST_F(PostgresTablesTest, AnUpsertLeavesTablesThatInheritAlone) {
   schema.columns = {TableColumn(Identifier("_airbyte_extracted_at"), ColumnType::timestamp_with_timezone),
                     TableColumn(Identifier("id"), ColumnType::integer)};
   schema.primary_key = {Identifier("id")};
-  run(tables.create(named("people"), schema));
+  run(tables.create(named("people"), schema, {}));
   sql("CREATE TABLE heirs () INHERITS (people)");
   sql("INSERT INTO people VALUES ('2024-01-01', 1)");
   sql("INSERT INTO heirs VALUES ('2024-01-01', 7)");

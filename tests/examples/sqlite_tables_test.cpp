@@ -72,7 +72,7 @@ class SqliteTables : public ::testing::Test {
 
   /// A table with a row, which has 1, 2, ... in its columns.
   void make(std::string const& table, TableSchema const& schema, int first) {
-    run(tables.create(named(table), schema));
+    run(tables.create(named(table), schema, {}));
     SqlText sql;
     sql << "INSERT INTO " << named(table) << " VALUES ('', '', '', NULL";
     for (std::size_t i = 4; i < schema.columns.size(); ++i) sql << ", " << first++;
@@ -81,7 +81,7 @@ class SqliteTables : public ::testing::Test {
 
   void alter(std::string const& table, TableSchema const& wanted) {
     auto const found = run(tables.find(named(table)));
-    run(tables.alter(named(table), change_between(named(table), found->schema, wanted), wanted));
+    run(tables.alter(named(table), change_between(named(table), found->schema, wanted), wanted, {}));
   }
 
   /// The first column of all rows.
@@ -185,8 +185,8 @@ TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
                              << " FROM n");
   };
   auto const steps_into = [&](int row_count) {
-    run(tables.create(named("users"), schema));
-    run(tables.create(named("batch"), waiting));
+    run(tables.create(named("users"), schema, {}));
+    run(tables.create(named("batch"), waiting, {}));
     fill("users", row_count, "");
     fill("batch", 100, ", i");
     StepCounter::take();

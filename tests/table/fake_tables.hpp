@@ -34,6 +34,7 @@ class FakeTables final : public TableOperations {
   };
 
   std::map<TableName, Table> tables;
+  std::map<TableName, TableNote> notes;
   std::set<Identifier> schemas;
   std::map<TableName, std::string> others;  ///< what stands in the way: name -> kind
   std::vector<std::string> calls;           ///< that changed something
@@ -61,33 +62,58 @@ class FakeTables final : public TableOperations {
       found.emplace().schema = there->second.schema;
       auto const& rows = there->second.rows;
       found->state = rows.empty() ? TableState::empty() : TableState::with_rows(rows.front().generation.value_or(0));
+      if (auto const note = notes.find(table); note != notes.end()) found->take_note(note->second);
     }
     co_return found;
   }
 
-  awaitable<void> create(TableName table, TableSchema schema) override {
+  awaitable<std::map<TableName, TableNote>> owners(std::vector<Identifier> of_schemas) override {
+    begin("owners");
+    std::map<TableName, TableNote> found = notes;
+    std::erase_if(found, [&](auto const& entry) {
+      return !tables.contains(entry.first) || std::ranges::find(of_schemas, entry.first.schema) == of_schemas.end();
+    });
+    for (auto& [table, note] : found) note.fields.clear();
+    co_return found;
+  }
+
+  awaitable<void> create(TableName table, TableSchema schema, std::optional<TableNote> note) override {
     begin("create");
     require(schemas.contains(table.schema), "its schema is there", table);
     require(!tables.contains(table) || tables[table].schema == schema, "no other table is there", table);
     tables[table].schema = std::move(schema);
+    write_note(table, std::move(note));
     co_return end("create " + to_string(table));
   }
 
-  awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted) override {
+  awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted,
+                        std::optional<TableNote> note) override {
     begin("alter");
     Table& there = existing(table);
     for (StoredRow& row : there.rows) {
-      for (auto const& column : change.dropped) row.values.erase(column.name);
       for (auto const& column : change.added) row.values[column.name] = std::nullopt;
       for (auto const& [old, wanted_column] : change.retyped) convert(row.values[old.name], wanted_column.type);
     }
+    keep_others(there.schema, wanted);
+    for (auto const& column : change.retired) {
+      std::erase_if(wanted.columns, [&](TableColumn const& one) { return one.name == column.name; });
+      for (StoredRow& row : there.rows) row.read_order.reset();
+    }
     there.schema = std::move(wanted);
+    write_note(table, std::move(note));
     co_return end("alter " + to_string(table));
+  }
+
+  awaitable<void> claim(TableName table, TableNote note) override {
+    begin("claim");
+    existing(table);
+    write_note(table, std::move(note));
+    co_return end("claim " + to_string(table));
   }
 
   awaitable<void> drop(TableName table) override {
     begin("drop");
-    if (tables.erase(table) == 0) co_return end("");
+    if (!forget(table)) co_return end("");
     co_return end("drop " + to_string(table));
   }
 
@@ -100,6 +126,7 @@ class FakeTables final : public TableOperations {
       require(!numbers.contains_all(number), "a record of a batch comes once", rows.table);
       numbers.add(number);
       there.rows.push_back(stored(rows.rows->read(record), *rows.schema));
+      give_all_columns(there.rows.back(), there.schema);
     }
     co_return end(fmt::format("copy {} rows into {}", rows.records.size(), to_string(rows.table)));
   }
@@ -122,17 +149,18 @@ class FakeTables final : public TableOperations {
     begin("move_rows");
     Table& source = existing(from);
     Table& target = existing(to);
-    require(target.schema == schema, "the schema is the one that is there", to);
+    require_columns(target.schema, schema, to);
     for (StoredRow& row : source.rows) row.read_order.reset();
+    for (StoredRow& row : source.rows) give_all_columns(row, target.schema);
     std::ranges::move(source.rows, std::back_inserter(target.rows));
-    tables.erase(from);
+    forget(from);
     co_return end(fmt::format("move {} to {}", to_string(from), to_string(to)));
   }
 
   awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) override {
     begin("upsert");
     Table& target = existing(to);
-    require(target.schema == schema, "the schema is the one that is there", to);
+    require_columns(target.schema, schema, to);
     require(!rule.primary_key.empty(), "there is a key", to);
     require(existing(from).schema.find(read_order()) != nullptr, "there is the order in which rows were read", from);
     std::map<Key, StoredRow> newest;
@@ -141,26 +169,36 @@ class FakeTables final : public TableOperations {
       if (!is_first && rank_of(place->second, rule) < rank_of(row, rule)) place->second = row;
     };
     for (StoredRow const& row : existing(from).rows) consider(row, key_of(row, rule));
+    std::map<Key, StoredRow> old;
     std::erase_if(target.rows, [&](StoredRow const& row) {
       Key key = key_of(row, rule);
       if (!newest.contains(key)) return false;
+      old.insert_or_assign(key, row);
       consider(row, std::move(key));
       return true;
     });
     for (auto& [key, row] : newest) {
       row.read_order.reset();
+      if (auto const before = old.find(key); before != old.end()) row.values.merge(before->second.values);
+      give_all_columns(row, target.schema);
       if (!rule.deleted_at || !row.values.at(*rule.deleted_at)) target.rows.push_back(std::move(row));
     }
-    if (source == Source::is_dropped) tables.erase(from);
+    if (source == Source::is_dropped) forget(from);
     co_return end(fmt::format("upsert {} into {}", to_string(from), to_string(to)));
   }
 
   awaitable<void> replace(TableName target, TableName source, std::optional<TableName> done_with) override {
     begin("replace");
     Table table = std::move(existing(source));
-    tables.erase(source);
+    std::optional<TableNote> note;
+    if (auto const noted = notes.find(source); noted != notes.end()) note = noted->second;
+    if (auto const old = tables.find(target); old != tables.end()) keep_others(old->second.schema, table.schema);
+    for (StoredRow& row : table.rows) give_all_columns(row, table.schema);
+    forget(source);
+    forget(target);
     tables[target] = std::move(table);
-    if (done_with) tables.erase(*done_with);
+    write_note(target, std::move(note));
+    if (done_with) forget(*done_with);
     co_return end(fmt::format("replace {} by {}", to_string(target), to_string(source)));
   }
 
@@ -180,6 +218,43 @@ class FakeTables final : public TableOperations {
 
   static void require(bool holds, char const* rule, TableName const& table) {
     if (!holds) throw system_error("a rule of the store was broken: {} ({})", rule, to_string(table));
+  }
+
+  /// What somebody else's columns in `old` become in the table that takes its place.
+  static void keep_others(TableSchema const& old, TableSchema& schema) {
+    for (TableColumn const& column : old.columns) {
+      if (schema.find(column.name) == nullptr) schema.columns.push_back(column);
+    }
+  }
+
+  /// There may be more columns: of somebody else, and of fields that are gone.
+  static void require_columns(TableSchema const& actual, TableSchema const& schema, TableName const& table) {
+    for (TableColumn const& column : schema.columns) {
+      TableColumn const* const there = actual.find(column.name);
+      require(there != nullptr && there->type == column.type, "the columns are those that are there", table);
+    }
+    require(actual.primary_key == schema.primary_key, "the key is the one that is there", table);
+  }
+
+  static void give_all_columns(StoredRow& row, TableSchema const& schema) {
+    for (TableColumn const& column : schema.columns) {
+      if (!is_meta(column.name)) row.values.try_emplace(column.name);
+    }
+  }
+
+  static bool is_meta(Identifier const& column) {
+    return column.text() == MetaColumns::raw_id || column.text() == MetaColumns::extracted_at ||
+           column.text() == MetaColumns::meta || column.text() == MetaColumns::generation_id || column == read_order();
+  }
+
+  /// Returns whether the table was there.
+  bool forget(TableName const& table) {
+    notes.erase(table);
+    return tables.erase(table) > 0;
+  }
+
+  void write_note(TableName const& table, std::optional<TableNote> note) {
+    if (note) notes.insert_or_assign(table, std::move(*note));
   }
 
   /// All that is text is kept, but what cannot be an integer.

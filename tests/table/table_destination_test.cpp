@@ -108,7 +108,7 @@ TEST_F(TableDestinationTest, ATableOfSomebodyElseIsLeftAlone) {
       in(mode, minimum ? std::optional<std::int64_t>(2) : std::nullopt, minimum);
       store.tables.clear();
       simulation.run_coroutine(store.create_schema(Identifier("main")));
-      simulation.run_coroutine(store.create(TableName(Identifier("main"), Identifier("users")), foreign));
+      simulation.run_coroutine(store.create(TableName(Identifier("main"), Identifier("users")), foreign, {}));
       try {
         begin();
         FAIL() << "it is taken";
@@ -226,7 +226,10 @@ TEST_F(TableDestinationTest, ASchemaThatChangesKeepsOldRowsAndTheSameOneChangesN
   EXPECT_EQ(store.calls, std::vector<std::string>{});
   set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"mail":{"type":"string"})");
   sync({{R"({"id":2,"at":2,"mail":"m"})"}});
-  EXPECT_EQ(rows(), (Rows{"1 1 -", "2 2 m"}));
+  EXPECT_EQ(rows(), (Rows{"1 1 - Ada", "2 2 m -"}));
+  set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"name":{"type":"string"})");
+  sync({{R"({"id":3,"at":3,"name":"Eve"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 1 - Ada", "2 2 m -", "3 3 - Eve"}));
 }
 
 TEST_F(TableDestinationTest, TheRawLayoutKeepsEachRecordAsItCame) {

@@ -75,14 +75,14 @@ class TableOperationsContract : public ::testing::TestWithParam<MakeTableStore> 
 
   TableName make(std::string name, std::vector<Identifier> key = {}) {
     TableName const table = named(std::move(name));
-    run(operations.create(table, usual_schema(std::move(key))));
+    run(operations.create(table, usual_schema(std::move(key)), {}));
     return table;
   }
 
   /// A table of rows that wait for their upsert.
   TableName make_waiting(std::string name) {
     TableName const table = named(std::move(name));
-    run(operations.create(table, waiting_schema()));
+    run(operations.create(table, waiting_schema(), {}));
     return table;
   }
   static TableSchema waiting_schema() {
@@ -111,6 +111,21 @@ class TableOperationsContract : public ::testing::TestWithParam<MakeTableStore> 
     return all;
   }
 
+  /// The owner's spelling is another than the store's.
+  static TableNote note_of_users() {
+    TableNote note;
+    note.final_table = named("users");
+    note.owner = StreamDescriptor("Users", "main");
+    note.name_space = "main";
+    note.fields = {{Identifier("id"), "ID"}, {Identifier("at"), "at"}};
+    return note;
+  }
+  static TableNote without_fields(TableNote note) {
+    note.fields.clear();
+    return note;
+  }
+  std::map<TableName, TableNote> owners() { return run(operations.owners({Identifier("main")})); }
+
   bool exists(TableName const& table) { return run(operations.find(table)).has_value(); }
 
   UpsertRule rule() const {
@@ -137,7 +152,7 @@ TEST_P(TableOperationsContract, TablesAreMadeFoundAndDroppedAgainAndAgain) {
   TableName const table = named("users");
   EXPECT_FALSE(exists(table));
   for (int turn = 0; turn < 2; ++turn) {
-    run(operations.create(table, usual_schema({Identifier("id")})));
+    run(operations.create(table, usual_schema({Identifier("id")}), {}));
     auto const found = run(operations.find(table));
     ASSERT_TRUE(found.has_value());
     EXPECT_EQ(found->schema, usual_schema({Identifier("id")}));
@@ -157,7 +172,7 @@ TEST_P(TableOperationsContract, EveryTypeIsKnownAgain) {
                           ColumnType::timestamp_with_timezone, ColumnType::json}) {
     columns.emplace_back(Identifier("c_" + std::string(to_string(type))), type);
   }
-  run(operations.create(named("types"), schema_with(columns)));
+  run(operations.create(named("types"), schema_with(columns), {}));
   EXPECT_EQ(run(operations.find(named("types")))->schema, schema_with(columns));
 }
 
@@ -167,7 +182,7 @@ TEST_P(TableOperationsContract, NamesOfAnyKindAreNothingButNames) {
         "a\\b", "[x]", "`x`", "$1", "?"}) {
     SCOPED_TRACE(name);
     TableSchema const schema = schema_with({TableColumn(Identifier(name), ColumnType::text)}, {Identifier(name)});
-    run(operations.create(named(name), schema));
+    run(operations.create(named(name), schema, {}));
     auto const found = run(operations.find(named(name)));
     ASSERT_TRUE(found.has_value());
     EXPECT_EQ(found->schema, schema);
@@ -363,7 +378,7 @@ TEST_P(TableOperationsContract, RowsThatAreThereMayBecomeALongKey) {
   std::vector<Identifier> const key = {Identifier("name"), Identifier("at")};
   TableName const table = make("users");
   copy(table, {record_with(long_text(1), 1)});
-  run(operations.alter(table, change_between(table, usual_schema(), usual_schema(key)), usual_schema(key)));
+  run(operations.alter(table, change_between(table, usual_schema(), usual_schema(key)), usual_schema(key), {}));
   EXPECT_EQ(run(operations.find(table))->schema, usual_schema(key));
   TableName const more = make("more");
   copy(more, {record_with(long_text(2), 2)});
@@ -385,14 +400,159 @@ TEST_P(TableOperationsContract, AChangedTableKeepsItsRows) {
   TableName const table = make("users");
   copy(table, {{R"({"id":42,"at":7,"name":"12"})"}, {R"({"id":1,"at":2,"name":"x"})"}});
   TableSchema const wanted = schema_with(
-      {TableColumn(Identifier("id"), ColumnType::text), TableColumn(Identifier("name"), ColumnType::integer),
-       TableColumn(Identifier("more"), ColumnType::json)},
+      {TableColumn(Identifier("id"), ColumnType::text), TableColumn(Identifier("at"), ColumnType::integer),
+       TableColumn(Identifier("name"), ColumnType::integer), TableColumn(Identifier("more"), ColumnType::json)},
       {Identifier("id")});
   TableSchema const actual = run(operations.find(table))->schema;
-  run(operations.alter(table, change_between(table, actual, wanted), wanted));
+  run(operations.alter(table, change_between(table, actual, wanted), wanted, {}));
   EXPECT_EQ(run(operations.find(table))->schema, wanted);
-  EXPECT_EQ(rows(table), (Rows{"1 - -", "42 12 -"}));
+  EXPECT_EQ(rows(table), (Rows{"1 2 - -", "42 7 12 -"}));
   EXPECT_EQ(run(operations.find(table))->state, TableState::with_rows(17));
+}
+
+// ---- columns of others ----
+
+TEST_P(TableOperationsContract, AnAlteredTableKeepsColumnsThatNobodyWants) {
+  TableName const table = make("users");
+  copy(table, {{R"({"id":42,"at":7,"name":"12"})"}});
+  TableSchema wanted = schema_with(
+      {TableColumn(Identifier("id"), ColumnType::text), TableColumn(Identifier("more"), ColumnType::integer)});
+  TableSchema const actual = run(operations.find(table))->schema;
+  run(operations.alter(table, change_between(table, actual, wanted), wanted, {}));
+  auto const found = run(operations.find(table));
+  for (std::string const name : {"id", "at", "name", "more"}) {
+    EXPECT_NE(found->schema.find(Identifier(name)), nullptr) << name;
+  }
+  EXPECT_TRUE(change_between(table, found->schema, wanted).empty());
+  auto const all = rows(table);
+  ASSERT_EQ(all.size(), 1U);
+  for (std::string const value : {"42", "7", "12"}) EXPECT_NE(all[0].find(value), std::string::npos) << all[0];
+}
+
+TEST_P(TableOperationsContract, TheOrderOfWaitingRowsGoesWhereRowsDoNotWaitAnyMore) {
+  TableName const table = make_waiting("work");
+  copy(table, {{R"({"id":1,"at":2,"name":"x"})"}});
+  run(operations.alter(table, change_between(table, waiting_schema(), usual_schema()), usual_schema(), {}));
+  EXPECT_EQ(run(operations.find(table))->schema, usual_schema());
+  EXPECT_EQ(rows(table), Rows{"1 2 x"});
+}
+
+// ---- notes ----
+
+TEST_P(TableOperationsContract, ATableMadeWithoutANoteHasNoOwner) {
+  TableName const table = make("users");
+  EXPECT_EQ(run(operations.find(table))->owner, std::nullopt);
+  EXPECT_TRUE(run(operations.owners({Identifier("main")})).empty());
+  EXPECT_TRUE(run(operations.owners({Identifier("no_such_schema")})).empty());
+}
+
+TEST_P(TableOperationsContract, ANoteIsThereWithItsTable) {
+  TableName const table = named("users");
+  for (int turn = 0; turn < 2; ++turn) {  // a call of which nobody knows is made again
+    run(operations.create(table, usual_schema(), note_of_users()));
+    auto const found = run(operations.find(table));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->owner, StreamDescriptor("Users", "main"));
+    EXPECT_EQ(found->fields, note_of_users().fields);
+    EXPECT_EQ(owners(), (std::map<TableName, TableNote>{{table, without_fields(note_of_users())}}));
+  }
+}
+
+TEST_P(TableOperationsContract, NamesOfSourcesAreNotedAsTheyAre) {
+  for (std::string const& name :
+       {std::string("a\0b", 3), std::string(R"(a"b)"), std::string("a'b\\"), std::string("\n\x7f"),
+        std::string("\xff\xfe"), std::string(), std::string("\xf0\x9f\x98\x80")}) {
+    for (std::optional<std::string> const& name_space :
+         {std::optional<std::string>(), std::optional<std::string>(""), std::optional<std::string>(name)}) {
+      SCOPED_TRACE(::testing::PrintToString(name));
+      TableNote note;
+      note.final_table = named("final \"'\\");
+      note.owner = StreamDescriptor(name, name_space);
+      note.name_space = name;
+      note.fields = {{Identifier("id"), name}};
+      run(operations.create(named("t"), usual_schema(), note));
+      EXPECT_EQ(run(operations.find(named("t")))->owner, note.owner);
+      EXPECT_EQ(run(operations.find(named("t")))->fields, note.fields);
+      EXPECT_EQ(owners(), (std::map<TableName, TableNote>{{named("t"), without_fields(note)}}));
+      run(operations.drop(named("t")));
+    }
+  }
+}
+
+TEST_P(TableOperationsContract, AlteredAndClaimedTablesHaveTheNewNote) {
+  TableName const table = named("users");
+  run(operations.create(table, usual_schema(), {}));
+  TableNote note = note_of_users();
+  for (int turn = 0; turn < 2; ++turn) {
+    run(operations.claim(table, note));
+    EXPECT_EQ(run(operations.find(table))->owner, note.owner);
+    EXPECT_EQ(run(operations.find(table))->fields, note.fields);
+  }
+  TableSchema wanted = usual_schema();
+  wanted.columns.emplace_back(Identifier("more"), ColumnType::json);
+  note.fields.emplace(Identifier("more"), "More");
+  run(operations.alter(table, change_between(table, usual_schema(), wanted), wanted, note));
+  EXPECT_EQ(run(operations.find(table))->fields, note.fields);
+  note.owner = StreamDescriptor("users");
+  run(operations.claim(table, note));
+  EXPECT_EQ(run(operations.find(table))->owner, note.owner);
+}
+
+TEST_P(TableOperationsContract, ATableThatCannotBeMadeLeavesNoNote) {
+  TableName const table = named("users");
+  run(operations.create(table, usual_schema(), {}));
+  TableSchema const other = schema_with({TableColumn(Identifier("id"), ColumnType::text)});
+  EXPECT_THROW(run(operations.create(table, other, note_of_users())), Error);
+  EXPECT_EQ(run(operations.find(table))->owner, std::nullopt);
+  EXPECT_TRUE(owners().empty());
+}
+
+TEST_P(TableOperationsContract, NotesGoWhereTheirTablesGo) {
+  TableNote const old_note = note_of_users();
+  TableNote new_note = note_of_users();
+  new_note.fields.emplace(Identifier("name"), "NAME");
+  auto const with_note = [&](TableName const& table, TableNote const& note) {
+    run(operations.create(table, usual_schema(), note));
+  };
+  with_note(named("users"), old_note);
+  with_note(named("swap"), new_note);
+  with_note(named("done"), old_note);
+  run(operations.replace(named("users"), named("swap"), named("done")));
+  EXPECT_EQ(run(operations.find(named("users")))->fields, new_note.fields);
+  with_note(named("work"), old_note);
+  run(operations.move_rows(named("work"), named("users"), usual_schema()));
+  EXPECT_EQ(owners(), (std::map<TableName, TableNote>{{named("users"), without_fields(new_note)}}));
+  for (TableName const& gone : {named("swap"), named("done"), named("work")}) {
+    run(operations.create(gone, usual_schema(), {}));  // the name is free, and so is its note
+    EXPECT_EQ(run(operations.find(gone))->owner, std::nullopt);
+    run(operations.drop(gone));
+  }
+  run(operations.drop(named("users")));
+  EXPECT_TRUE(owners().empty());
+}
+
+TEST_P(TableOperationsContract, ATableThatTakesAnothersPlaceWithoutANoteHasNone) {
+  run(operations.create(named("users"), usual_schema(), note_of_users()));
+  run(operations.create(named("swap"), usual_schema(), {}));
+  run(operations.replace(named("users"), named("swap"), std::nullopt));
+  EXPECT_EQ(run(operations.find(named("users")))->owner, std::nullopt);
+}
+
+TEST_P(TableOperationsContract, AMergedTableTakesItsNoteWithIt) {
+  TableName const to = make("to", {Identifier("id")});
+  TableName const from = named("from");
+  for (auto const source : {TableOperations::Source::stays, TableOperations::Source::is_dropped}) {
+    run(operations.create(from, waiting_schema(), note_of_users()));
+    run(operations.upsert(from, to, usual_schema({Identifier("id")}), rule(), source));
+    EXPECT_EQ(owners().contains(from), source == TableOperations::Source::stays);
+  }
+}
+
+TEST_P(TableOperationsContract, AColumnThatIsNotThereHasNoNote) {
+  TableNote note = note_of_users();
+  note.fields.emplace(Identifier("gone"), "gone");
+  run(operations.create(named("users"), usual_schema(), note));
+  EXPECT_EQ(run(operations.find(named("users")))->fields, note_of_users().fields);
 }
 
 }  // namespace landfall

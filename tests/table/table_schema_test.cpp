@@ -33,7 +33,7 @@ struct TableSchemaTest : ::testing::Test {
   static std::string text_of(SchemaChange const& change) {
     std::string text;
     for (auto const& column : change.added) text += "+" + column.name.text() + " ";
-    for (auto const& column : change.dropped) text += "-" + column.name.text() + " ";
+    for (auto const& column : change.retired) text += "-" + column.name.text() + " ";
     for (auto const& [from, to] : change.retyped) {
       text += from.name.text() + ":" + std::string(to_string(from.type)) + ">" + std::string(to_string(to.type)) + " ";
     }
@@ -114,14 +114,37 @@ TEST_F(TableSchemaTest, TheSameSchemaNeedsNoChange) {
 TEST_F(TableSchemaTest, EveryKindOfChangeIsTold) {
   TableSchema const wanted = schema_of(stream, names, TableLayout::typed);
   TableSchema actual = wanted;
+  actual.columns[0].nullable = true;                                       // _airbyte_raw_id
   actual.columns[4].type = ColumnType::text;                               // c_id
-  actual.columns[5].nullable = false;                                      // c_Name
   actual.columns[6] = TableColumn(Identifier("c_old"), ColumnType::json);  // instead of c_tags
   actual.columns[7].type = ColumnType::date;                               // c_at
-  actual.columns[7].nullable = false;
+  actual.columns.emplace_back(Identifier("_landfall_read_order"), ColumnType::integer);
   actual.primary_key = {Identifier("c_old")};
   EXPECT_EQ(text_of(change(actual, wanted)),
-            "+c_tags -c_old c_id:text>integer c_at:date>timestamp_with_timezone c_Name? key");
+            "+c_tags -_landfall_read_order c_id:text>integer c_at:date>timestamp_with_timezone _airbyte_raw_id! key");
+}
+
+TEST_F(TableSchemaTest, AColumnThatNoFieldHasIsKeptWhateverItsType) {
+  TableSchema const wanted = schema_of(stream, names, TableLayout::typed);
+  for (ColumnType const type : {ColumnType::text, ColumnType::boolean, ColumnType::integer, ColumnType::number,
+                                ColumnType::date, ColumnType::time, ColumnType::time_with_timezone,
+                                ColumnType::timestamp, ColumnType::timestamp_with_timezone, ColumnType::json}) {
+    TableSchema actual = wanted;
+    actual.columns.emplace_back(Identifier("theirs"), type);
+    EXPECT_TRUE(change(actual, wanted).empty()) << to_string(type);
+  }
+}
+
+TEST_F(TableSchemaTest, ANotNullThatSomebodyElseHasSetIsLeftAlone) {
+  TableSchema const wanted = schema_of(stream, names, TableLayout::typed);
+  TableSchema actual = wanted;
+  actual.columns[3].nullable = false;  // _airbyte_generation_id
+  actual.columns[5].nullable = false;  // c_Name
+  EXPECT_TRUE(change(actual, wanted).empty());
+  actual.columns[5].type = ColumnType::integer;
+  SchemaChange const retyping = change(actual, wanted);
+  EXPECT_EQ(text_of(retyping), "c_Name:integer>text ");
+  EXPECT_FALSE(retyping.retyped.front().to.nullable);
 }
 
 TEST_F(TableSchemaTest, AColumnThatSomebodyElseHasAddedIsLeftAlone) {

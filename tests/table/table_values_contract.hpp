@@ -16,11 +16,11 @@ namespace landfall {
 /// What every TableOperations must do with values and names that are not usual: the second part of the contract.
 class TableValuesContract : public TableOperationsContract {
  protected:
-  void create(TableName const& table, TableSchema const& schema) { run(operations.create(table, schema)); }
+  void create(TableName const& table, TableSchema const& schema) { run(operations.create(table, schema, {})); }
 
   void alter(TableName const& table, TableSchema const& wanted) {
     TableSchema const actual = run(operations.find(table))->schema;
-    run(operations.alter(table, change_between(table, actual, wanted), wanted));
+    run(operations.alter(table, change_between(table, actual, wanted), wanted, {}));
   }
 
   static TableSchema waiting(TableSchema schema) {

@@ -95,6 +95,9 @@ struct MetaColumns {
   static constexpr std::string_view data = "_airbyte_data";  ///< all fields, where there are no columns for them
   /// Of rows that wait for their upsert, never of a final table: the order in which they were read.
   static constexpr std::string_view read_order = "_landfall_read_order";
+
+  /// A column that only tables of waiting rows have.
+  static constexpr bool is_of_waiting_rows(std::string_view column) noexcept { return column == read_order; }
 };
 
 }  // namespace landfall

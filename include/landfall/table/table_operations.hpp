@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include <landfall/runtime/interval_set.hpp>
 #include <landfall/table/identifier.hpp>
 #include <landfall/table/load_plan.hpp>
+#include <landfall/table/table_note.hpp>
 #include <landfall/table/table_rows.hpp>
 #include <landfall/table/table_schema.hpp>
 
@@ -25,6 +27,18 @@ struct ExistingTable {
   TableSchema schema;
   TableState state;        ///< `exists` is true
   std::string other_kind;  ///< not empty: it is no table but this ("view"), and stands in the way
+
+  /// Nothing: no note says whose it is. It was made before there were notes, or by somebody else.
+  std::optional<StreamDescriptor> owner;
+  /// Column -> the field that it was made for. With an owner, any other column but the meta columns is a user's.
+  std::map<Identifier, std::string> fields;
+  /// What another table that takes this one's place cannot have: "the generated column total", "the constraint
+  /// users_pkey". For messages.
+  std::vector<std::string> immovable;
+
+  /// Sets owner and fields. The store wins over the note: a column that is not there is not in `fields`, since it was
+  /// dropped, or is a user's under its new name.
+  void take_note(TableNote note);
 };
 
 /// Which batch some rows came with. Kept in the store in the same transaction as the rows, so that a batch whose
@@ -68,8 +82,12 @@ struct UpsertRule {
 /// What a SQL store has to do for a TableDestination: this interface is all that a new store needs.
 ///
 /// Atomic:  each call is applied whole or not at all, and when it returned it is durable.
+/// Notes:   a table's TableNote is written in the transaction that makes or changes the table: after a failure there
+/// are
+///          both or neither. It lives as long as the table, and goes where the table goes. It is kept beside the table
+///          ("_landfall_owners" in its schema), so that another default schema finds other notes.
 /// Repeats: a call whose outcome nobody knows is made again: create() of what is there with this schema already, and
-///          drop() of what is not, do nothing.
+///          drop() of what is not, do nothing but to write the note.
 /// Threads: any number of calls at once, of different streams; one at a time for a stream, but for copy_in().
 /// Errors:  by class, as StreamLoader's: transient_error when it was not applied and may work later,
 ///          unknown_outcome_error when nobody knows, config_error when the user must change something.
@@ -84,10 +102,18 @@ class TableOperations {
   virtual awaitable<void> create_schema(Identifier schema) = 0;
   virtual awaitable<std::optional<ExistingTable>> find(TableName table) = 0;
 
-  virtual awaitable<void> create(TableName table, TableSchema schema) = 0;
+  /// The notes of all tables that are there in these schemas, without their fields. A schema that is missing has none;
+  /// a store without schemas has the one that is called "".
+  virtual awaitable<std::map<TableName, TableNote>> owners(std::vector<Identifier> schemas) = 0;
+
+  /// Without a note nothing is written down.
+  virtual awaitable<void> create(TableName table, TableSchema schema, std::optional<TableNote> note) = 0;
   /// Old rows stay: those of an added column are null, a retyped one keeps what can be read as the new type, and null
-  /// for what cannot.
-  virtual awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted) = 0;
+  /// for what cannot. So do columns that are not wanted, with their values. The note takes the place of an earlier one.
+  virtual awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted,
+                                std::optional<TableNote> note) = 0;
+  /// Writes the note of a table that is there, in the place of an earlier one.
+  virtual awaitable<void> claim(TableName table, TableNote note) = 0;
   virtual awaitable<void> drop(TableName table) = 0;
 
   /// Appends rows and their mark.
@@ -107,8 +133,8 @@ class TableOperations {
   /// read before. Keys are equal when their nulls are, too. Rows of other keys stay as they are. Its cost is that of
   /// `from`, not of `to`.
   virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;
-  /// `source` becomes `target`, and `done_with`, if it is named, is dropped. Readers of `target` see all old rows until
-  /// they see all new ones.
+  /// `source` becomes `target`, with its note, and `done_with`, if it is named, is dropped. Readers of `target` see all
+  /// old rows until they see all new ones.
   virtual awaitable<void> replace(TableName target, TableName source, std::optional<TableName> done_with) = 0;
 };
 

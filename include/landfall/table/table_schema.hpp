@@ -20,6 +20,9 @@ struct TableColumn {
   Identifier name;
   ColumnType type = ColumnType::text;
   bool nullable = true;
+  /// A row that does not name the column gets a value: it has a default, is generated or an identity. So is none of
+  /// ours.
+  bool filled_by_store = false;
   /// As found in the store, where it is none of the types that we make: then `type` says nothing.
   std::string foreign_type;
   friend bool operator==(TableColumn const&, TableColumn const&) = default;
@@ -53,7 +56,8 @@ enum class TableLayout {
 /// Source: protocol reference 3.3; base design 1.17, computeSchema.
 TableSchema schema_of(DestinationStream const& stream, StreamTables const& names, TableLayout layout);
 
-/// What has to be done to a table so that new rows fit in, and old ones stay.
+/// What has to be done to a table so that new rows fit in, and old ones stay. No column is ever dropped: one that no
+/// field has (any more) may be a user's, or have the history of a field that comes back.
 struct SchemaChange {
   SchemaChange() = default;
 
@@ -63,9 +67,11 @@ struct SchemaChange {
     friend bool operator==(Retype const&, Retype const&) = default;
   };
   std::vector<TableColumn> added;
-  std::vector<TableColumn> dropped;
-  std::vector<Retype> retyped;     ///< another type; its nullability may change as well
-  std::vector<Retype> renullable;  ///< nothing but its nullability changes
+  /// The exception: columns in which we note something about rows that wait (MetaColumns::is_of_waiting_rows()), where
+  /// rows do not wait any more. These are dropped.
+  std::vector<TableColumn> retired;
+  std::vector<Retype> retyped;     ///< another type; a column that is not nullable stays so
+  std::vector<Retype> renullable;  ///< nothing but its nullability changes: none may be null any more
   bool key_changes = false;
 
   bool empty() const noexcept;
@@ -74,9 +80,9 @@ struct SchemaChange {
 /// Errors: Error(config) which names the table: a meta column is missing or of another type, so it is none of ours.
 void refuse_foreign_table(TableName const& table, TableSchema const& actual);
 
-/// Columns are compared by name; their order does not matter. One of a foreign type that is not wanted is left alone:
-/// somebody has put it there.
-/// Errors: Error(config) which names the table and the column: a wanted one has a foreign type. And as
+/// Columns are compared by name; their order does not matter. One that is not wanted is left alone, and so is a NOT
+/// NULL where null is wanted: somebody has put it there. Errors: Error(config) which names the table and the column: a
+/// wanted one has a foreign type. And as
 ///         refuse_foreign_table().
 /// Source: base design, behaviours 267, 268.
 SchemaChange change_between(TableName const& table, TableSchema const& actual, TableSchema const& wanted);

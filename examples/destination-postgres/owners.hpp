@@ -1,0 +1,28 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include <landfall/table/table_note.hpp>
+
+#include "connection.hpp"
+
+namespace postgres {
+
+// The notes of a schema's tables, in its table "_landfall_owners".
+
+/// In the place of an earlier one. Makes the table of notes when it is missing.
+void write_note(Connection& connection, landfall::TableName const& table, landfall::TableNote const& note);
+
+std::optional<landfall::TableNote> note_of(Connection& connection, landfall::TableName const& table);
+
+/// With the table. Where `from` has none, `to` has none, either.
+void move_note(Connection& connection, landfall::TableName const& from, landfall::TableName const& to);
+
+void drop_note(Connection& connection, landfall::TableName const& table);
+
+/// Adds those of the tables that are there, without their fields.
+void add_owners(Connection& connection, landfall::Identifier const& schema,
+                std::map<landfall::TableName, landfall::TableNote>& owners);
+
+}  // namespace postgres

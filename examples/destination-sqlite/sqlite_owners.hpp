@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include <landfall/table/table_note.hpp>
+
+#include "database.hpp"
+
+namespace sqlite {
+
+// The notes of tables, in "_landfall_owners". All as Database's functions: blocking, one at a time.
+
+void create_owners_table(Database& database);
+
+/// In the place of an earlier one.
+void write_note(Database& database, landfall::TableName const& table, landfall::TableNote const& note);
+
+std::optional<landfall::TableNote> note_of(Database& database, landfall::TableName const& table);
+
+/// With the table. Where `from` has none, `to` has none, either.
+void move_note(Database& database, landfall::TableName const& from, landfall::TableName const& to);
+
+void drop_note(Database& database, landfall::TableName const& table);
+
+/// Adds those of all tables that are there, without their fields. A file has one schema: it is called as it is asked
+/// for.
+void add_owners(Database& database, landfall::Identifier const& schema,
+                std::map<landfall::TableName, landfall::TableNote>& owners);
+
+}  // namespace sqlite
