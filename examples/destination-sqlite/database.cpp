@@ -167,10 +167,36 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
 
 void Database::run(SqlText const& sql) { prepare(sql).execute(); }
 
-Statement Database::prepare(SqlText const& sql) {
+Statement Database::prepare(SqlText const& sql) { return prepare_text(sql.text()); }
+
+// Who made it may have been allowed to write a string in double quotes.
+void Database::run_stored(std::string const& sql) {
+  check(database_.get(), sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_DQS_DDL, 1, nullptr));
+  try {
+    prepare_text(sql).execute();
+  } catch (...) {
+    sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+    throw;
+  }
+  check(database_.get(), sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_DQS_DDL, 0, nullptr));
+}
+
+std::string Database::collation_of(landfall::TableName const& table, landfall::Identifier const& column) {
+  char const* collation = nullptr;
+  check(database_.get(),
+        sqlite3_table_column_metadata(database_.get(), nullptr, table.table.text().c_str(), column.text().c_str(),
+                                      nullptr, &collation, nullptr, nullptr, nullptr));
+  return collation;
+}
+
+void Database::set_triggers(bool are_on) {
+  check(database_.get(), sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, are_on ? 1 : 0, nullptr));
+}
+
+Statement Database::prepare_text(std::string const& sql) {
   sqlite3_stmt* statement = nullptr;
-  check(database_.get(), sqlite3_prepare_v2(database_.get(), sql.text().data(), static_cast<int>(sql.text().size()),
-                                            &statement, nullptr));
+  check(database_.get(),
+        sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr));
   LANDFALL_ASSERT(statement != nullptr);
   return Statement(database_.get(), statement);
 }

@@ -64,12 +64,21 @@ class Database {
 
   void run(landfall::SqlText const& sql);
   Statement prepare(landfall::SqlText const& sql);
+  /// SQL that SQLite has written down itself (sqlite_master), or that consists of parts of it.
+  void run_stored(std::string const& sql);
+
+  /// The collation that a column is declared with: "BINARY" where it is with none.
+  std::string collation_of(landfall::TableName const& table, landfall::Identifier const& column);
+  /// Whether triggers do something when rows change. They do at first.
+  void set_triggers(bool are_on);
   std::string const& path() const noexcept { return path_; }
 
  private:
   struct Close {
     void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
   };
+  Statement prepare_text(std::string const& sql);
+
   std::string path_;
   std::unique_ptr<sqlite3, Close> database_;
 };

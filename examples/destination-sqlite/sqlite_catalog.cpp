@@ -6,13 +6,16 @@
 
 #include <fmt/format.h>
 
+#include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/error.hpp>
 
+#include "sqlite_others.hpp"
 #include "sqlite_owners.hpp"
 #include "sqlite_types.hpp"
 
 namespace sqlite {
 
+using landfall::ColumnType;
 using landfall::Identifier;
 using landfall::SqlText;
 using landfall::TableColumn;
@@ -41,81 +44,37 @@ Identifier new_index_name() {
   return Identifier(fmt::format("_landfall_key_{:016x}", random()));
 }
 
-void create_index(Database& database, TableName const& table, std::vector<Identifier> const& key) {
-  if (key.empty()) return;
-  SqlText sql;
-  sql << "CREATE INDEX " << new_index_name() << " ON " << table.table << " (";
-  sql.list(key) << ")";
-  database.run(sql);
-}
-
-// ---- changes ----
-
 void add_column(SqlText& sql, TableColumn const& column) {
   sql << column.name << " " << declared_type(column.type);
   if (!column.nullable) sql << " NOT NULL";
 }
 
-bool only_adds(landfall::SchemaChange const& change) {
-  return change.retired.empty() && change.retyped.empty() && change.renullable.empty() &&
-         std::ranges::all_of(change.added, &TableColumn::nullable);
+// ---- values in older spellings ----
+
+bool may_be_outdated(TableSchema const& schema, TableColumn const& column) {
+  switch (column.type) {
+    case ColumnType::time:
+    case ColumnType::time_with_timezone:
+    case ColumnType::timestamp:
+    case ColumnType::timestamp_with_timezone:
+      return column.name.text() != landfall::MetaColumns::extracted_at;  // which always had one spelling
+    case ColumnType::json:
+      return std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
+    case ColumnType::text:
+    case ColumnType::boolean:
+    case ColumnType::integer:
+    case ColumnType::number:
+    case ColumnType::date:
+      return false;
+  }
+  LANDFALL_ASSERT(false);
 }
 
-void add_to_table(Database& database, TableName const& table, landfall::SchemaChange const& change,
-                  std::vector<Identifier> const& key) {
-  for (TableColumn const& column : change.added) {
-    SqlText sql;
-    sql << "ALTER TABLE " << table << " ADD COLUMN ";
-    add_column(sql, column);
-    database.run(sql);
+/// A table without a note was made before there were notes, and before values had one spelling.
+void mark_outdated(TableSchema& schema) {
+  for (TableColumn& column : schema.columns) {
+    column.outdated = column.foreign_type.empty() && may_be_outdated(schema, column);
   }
-  if (!change.key_changes) return;
-  for (Identifier const& index : look_up_key(database, table, "l.name"))
-    database.run(SqlText() << "DROP INDEX " << index);
-  create_index(database, table, key);
-}
-
-void refuse_foreign_columns(TableName const& table, TableSchema const& schema) {
-  for (TableColumn const& column : schema.columns) {
-    if (column.foreign_type.empty() && !column.filled_by_store) continue;
-    throw landfall::config_error(
-        "{}: the column {} ({}) would be lost by a change of the table: drop it, or move it to a table of its own",
-        to_string(table), column.name.text(),
-        column.foreign_type.empty() ? std::string("filled by the store") : column.foreign_type);
-  }
-}
-
-/// The columns of the table that is written anew: also those that nobody wants any more, and a NOT NULL of somebody
-/// else.
-TableSchema schema_anew(TableSchema const& actual, TableSchema wanted) {
-  for (TableColumn& column : wanted.columns) {
-    TableColumn const* const old = actual.find(column.name);
-    column.nullable = column.nullable && (old == nullptr || old->nullable);
-  }
-  for (TableColumn const& column : actual.columns) {
-    bool const is_retired = landfall::MetaColumns::is_of_waiting_rows(column.name.text());
-    if (wanted.find(column.name) == nullptr && !is_retired) wanted.columns.push_back(column);
-  }
-  return wanted;
-}
-
-void write_anew(Database& database, TableName const& table, TableSchema const& actual, TableSchema const& wanted) {
-  TableName const copy{table.schema, Identifier("_landfall_copy")};
-  drop_table(database, copy);
-  create_table(database, copy, wanted);
-  SqlText sql;
-  sql << "INSERT INTO " << copy << " (";
-  sql.list(names_of(wanted)) << ") SELECT ";
-  bool is_first = true;
-  for (TableColumn const& column : wanted.columns) {
-    if (!std::exchange(is_first, false)) sql << ", ";
-    TableColumn const* const old = actual.find(column.name);
-    old != nullptr ? add_converted(sql, column.name, old->type, column.type) : void(sql << "NULL");
-  }
-  sql << " FROM " << table << " ORDER BY rowid";
-  database.run(sql);
-  drop_table(database, table);
-  rename_table(database, copy, table);
 }
 
 }  // namespace
@@ -145,10 +104,12 @@ TableSchema schema_of(Database& database, TableName const& table) {
     schema.columns.back().filled_by_store = found.integer(3) != 0;
   }
   schema.primary_key = look_up_key(database, table, "i.name");
+  if (!has_note(database, table)) mark_outdated(schema);
   return schema;
 }
 
-Identifier rowid_of(TableName const& table, TableSchema const& schema) {
+Identifier rowid_of(Database& database, TableName const& table) {
+  TableSchema const schema = schema_of(database, table);
   for (std::string const name : {"rowid", "_rowid_", "oid"}) {
     bool const is_taken = std::ranges::any_of(schema.columns, [&name](TableColumn const& column) {
       return sqlite3_stricmp(column.name.text().c_str(), name.c_str()) == 0;
@@ -169,6 +130,7 @@ std::optional<landfall::ExistingTable> find_table(Database& database, TableName 
   }
   found.schema = schema_of(database, table);
   if (auto note = note_of(database, table)) found.take_note(std::move(*note));
+  found.immovable = immovable_parts(database, table);
   found.state = landfall::TableState::empty();
   Identifier const generation{std::string(landfall::MetaColumns::generation_id)};
   if (found.schema.find(generation) == nullptr) return found;  // it is none of ours
@@ -187,7 +149,7 @@ void create_table(Database& database, TableName const& table, TableSchema const&
   }
   sql << ")";
   database.run(sql);
-  create_index(database, table, schema.primary_key);
+  create_key(database, table, schema.primary_key);
 }
 
 void drop_table(Database& database, TableName const& table) {
@@ -198,12 +160,18 @@ void rename_table(Database& database, TableName const& from, TableName const& to
   database.run(SqlText() << "ALTER TABLE " << from << " RENAME TO " << to.table);
 }
 
-void alter_table(Database& database, TableName const& table, TableSchema const& wanted) {
-  TableSchema const actual = schema_of(database, table);
-  landfall::SchemaChange const change = change_between(table, actual, wanted);
-  if (only_adds(change)) return add_to_table(database, table, change, wanted.primary_key);
-  refuse_foreign_columns(table, actual);
-  write_anew(database, table, actual, schema_anew(actual, wanted));
+void create_key(Database& database, TableName const& table, std::vector<Identifier> const& key) {
+  if (key.empty()) return;
+  SqlText sql;
+  sql << "CREATE INDEX " << new_index_name() << " ON " << table.table << " (";
+  sql.list(key) << ")";
+  database.run(sql);
+}
+
+void drop_key(Database& database, TableName const& table) {
+  for (Identifier const& index : look_up_key(database, table, "l.name")) {
+    database.run(SqlText() << "DROP INDEX " << index);
+  }
 }
 
 }  // namespace sqlite

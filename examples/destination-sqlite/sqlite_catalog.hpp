@@ -17,12 +17,12 @@ std::vector<landfall::Identifier> names_of(landfall::TableSchema const& schema);
 /// "table", "view", or empty: there is nothing.
 std::string kind_of(Database& database, landfall::TableName const& table);
 
-/// Of a table that is there.
+/// Of a table that is there. Its columns are outdated where it has no note.
 landfall::TableSchema schema_of(Database& database, landfall::TableName const& table);
 
 /// A name by which the rows of a table can be told apart, though it may have columns called rowid.
 /// Errors: Error(config) for a table with columns of all these names.
-landfall::Identifier rowid_of(landfall::TableName const& table, landfall::TableSchema const& schema);
+landfall::Identifier rowid_of(Database& database, landfall::TableName const& table);
 
 std::optional<landfall::ExistingTable> find_table(Database& database, landfall::TableName const& table);
 
@@ -33,8 +33,8 @@ void drop_table(Database& database, landfall::TableName const& table);
 
 void rename_table(Database& database, landfall::TableName const& from, landfall::TableName const& to);
 
-/// A table that only gets more columns stays as it is; any other is written anew.
-/// Errors: Error(config) for a table that is written anew, and has columns of foreign types.
-void alter_table(Database& database, landfall::TableName const& table, landfall::TableSchema const& wanted);
+/// The index by which rows are looked up; none for an empty key.
+void create_key(Database& database, landfall::TableName const& table, std::vector<landfall::Identifier> const& key);
+void drop_key(Database& database, landfall::TableName const& table);
 
 }  // namespace sqlite

@@ -14,8 +14,9 @@ std::string file_path(landfall::Configuration const& configuration) {
   return path;
 }
 
-landfall::TableSettings settings_of(landfall::Configuration const& configuration) {
+landfall::TableSettings settings_of(landfall::Configuration const& configuration, landfall::Notices const& notices) {
   landfall::TableSettings settings;
+  settings.notices = notices;
   settings.names = name_rules();
   settings.limits = value_limits();
   bool const is_raw = configuration.boolean("raw_data_only", false);
@@ -27,10 +28,11 @@ landfall::TableSettings settings_of(landfall::Configuration const& configuration
 
 }  // namespace
 
-SqliteStore::SqliteStore(landfall::Configuration const& configuration) : tables(file_path(configuration)) {}
+SqliteStore::SqliteStore(landfall::Configuration const& configuration)
+    : tables(file_path(configuration), SqliteTables::default_patience_ms, notices) {}
 
 SqliteDestination::SqliteDestination(landfall::Configuration const& configuration)
-    : SqliteStore(configuration), TableDestination(tables, settings_of(configuration)) {}
+    : SqliteStore(configuration), TableDestination(tables, settings_of(configuration, SqliteStore::notices)) {}
 
 landfall::ConnectorSpecification SqliteDestination::spec() {
   using landfall::DestinationSyncMode;

@@ -10,6 +10,7 @@ namespace sqlite {
 /// Made before the TableDestination which works on it.
 struct SqliteStore {
   explicit SqliteStore(landfall::Configuration const& configuration);
+  landfall::Notices notices;  // of the destination
   SqliteTables tables;
 };
 

@@ -46,6 +46,20 @@ std::optional<TableNote> note_of(Database& database, TableName const& table) {
   return landfall::note_of(TableName(table.schema, Identifier(found.text(0))), found.text(1), found.text(2));
 }
 
+bool has_note(Database& database, TableName const& table) {
+  Statement found = database.prepare(SqlText() << "SELECT 1 FROM " << owners_table() << " WHERE table_name = ?");
+  found.bind(1, table.table.text());
+  return found.step();
+}
+
+void add_missing_fields(Database& database, TableName const& from, TableName const& to) {
+  auto const note = note_of(database, from);
+  auto combined = note_of(database, to);
+  if (!note || !combined) return;
+  combined->fields.insert(note->fields.begin(), note->fields.end());
+  write_note(database, to, *combined);
+}
+
 void move_note(Database& database, TableName const& from, TableName const& to) {
   drop_note(database, to);
   Statement move =

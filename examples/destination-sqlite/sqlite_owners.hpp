@@ -18,6 +18,11 @@ void write_note(Database& database, landfall::TableName const& table, landfall::
 
 std::optional<landfall::TableNote> note_of(Database& database, landfall::TableName const& table);
 
+bool has_note(Database& database, landfall::TableName const& table);
+
+/// The note of `to` gets what that of `from` says of other columns. Nothing where one of them has no note.
+void add_missing_fields(Database& database, landfall::TableName const& from, landfall::TableName const& to);
+
 /// With the table. Where `from` has none, `to` has none, either.
 void move_note(Database& database, landfall::TableName const& from, landfall::TableName const& to);
 

@@ -2,9 +2,13 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <landfall/runtime/blocking.hpp>
 
+#include "sqlite_alter.hpp"
 #include "sqlite_catalog.hpp"
+#include "sqlite_others.hpp"
 #include "sqlite_owners.hpp"
 #include "sqlite_rows.hpp"
 #include "sqlite_upsert.hpp"
@@ -36,7 +40,8 @@ landfall::ValueLimits value_limits() {
   return limits;
 }
 
-SqliteTables::SqliteTables(std::string path, int patience_ms) : path_(std::move(path)), patience_ms_(patience_ms) {}
+SqliteTables::SqliteTables(std::string path, int patience_ms, landfall::Notices notices)
+    : path_(std::move(path)), patience_ms_(patience_ms), notices_(std::move(notices)) {}
 
 namespace {
 
@@ -101,12 +106,18 @@ awaitable<void> SqliteTables::create(TableName table, TableSchema schema, std::o
 }
 
 // What has to be changed is looked up again: the call before may have been applied.
-awaitable<void> SqliteTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted,
+awaitable<void> SqliteTables::alter(TableName table, landfall::SchemaChange asked, TableSchema wanted,
                                     std::optional<TableNote> note) {
+  std::int64_t doubles = 0;
   co_await change([&](Database& database) {
-    alter_table(database, table, wanted);
+    doubles = alter_table(database, table, asked, wanted, note);
     if (note) write_note(database, table, *note);
   });
+  if (doubles == 0) co_return;
+  notices_.warn(
+      fmt::format("{}: {} rows were removed: since values are kept in one spelling, or the key has another "
+                  "type, their keys are equal to those of newer rows",
+                  to_string(table), doubles));
 }
 
 awaitable<void> SqliteTables::claim(TableName table, TableNote note) {
@@ -133,11 +144,8 @@ awaitable<void> SqliteTables::forget_runs(std::string stream) {
 
 awaitable<void> SqliteTables::move_rows(TableName from, TableName to, TableSchema schema) {
   co_await change([&](Database& database) {
-    SqlText sql;
-    sql << "INSERT INTO " << to << " (";
-    sql.list(names_of(schema)) << ") SELECT ";
-    sql.list(names_of(schema)) << " FROM " << from << " ORDER BY rowid";
-    database.run(sql);
+    move_all_rows(database, from, to, schema);
+    add_missing_fields(database, from, to);
     drop_with_note(database, from);
   });
 }
@@ -146,15 +154,24 @@ awaitable<void> SqliteTables::upsert(TableName from, TableName to, TableSchema s
                                      Source source) {
   co_await change([&](Database& database) {
     upsert_rows(database, from, to, schema, rule);
+    add_missing_fields(database, from, to);
     if (source == Source::is_dropped) drop_with_note(database, from);
   });
 }
 
+// What others have put on the table goes along: columns, indexes, triggers.
 awaitable<void> SqliteTables::replace(TableName target, TableName source, std::optional<TableName> done_with) {
   co_await change([&](Database& database) {
-    drop_table(database, target);
+    Others others;
+    if (kind_of(database, target) == "table") {
+      others = indexes_and_triggers_of_others(database, target);
+      add_missing_columns(database, target, source);
+      add_missing_fields(database, target, source);
+      drop_table(database, target);
+    }
     rename_table(database, source, target);
     move_note(database, source, target);
+    make_again(database, others);
     if (done_with) drop_with_note(database, *done_with);
   });
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include <landfall/destination/notices.hpp>
 #include <landfall/table/naming.hpp>
 #include <landfall/table/row_reader.hpp>
 #include <landfall/table/table_operations.hpp>
@@ -24,7 +25,10 @@ landfall::ValueLimits value_limits();
 /// Opened:  with the first call.
 class SqliteTables final : public landfall::TableOperations {
  public:
-  explicit SqliteTables(std::string path, int patience_ms = 5000);
+  /// `notices`: where it tells what it changed in tables beside what it was asked for.
+  static constexpr int default_patience_ms = 5000;
+  explicit SqliteTables(std::string path, int patience_ms = default_patience_ms,
+                        landfall::Notices notices = landfall::Notices());
 
   landfall::awaitable<void> check() override;
   landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
@@ -56,6 +60,7 @@ class SqliteTables final : public landfall::TableOperations {
 
   std::string const path_;
   int const patience_ms_;
+  landfall::Notices const notices_;
   std::mutex mutex_;
   std::unique_ptr<Database> database_;
 };

@@ -74,31 +74,6 @@ SqlLiteral order_of(ColumnType type) {
   LANDFALL_ASSERT(false);
 }
 
-void add_converted(SqlText& sql, Identifier const& column, ColumnType from, ColumnType to) {
-  if (from == to) {
-    sql << column;
-  } else if (to == ColumnType::text && from == ColumnType::boolean) {
-    sql << "CASE " << column << " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END";
-  } else if (to == ColumnType::text && from == ColumnType::json) {
-    sql << "CASE WHEN json_type(" << column << ") = 'text' THEN " << column << " ->> '$' ELSE " << column << " END";
-  } else if (to == ColumnType::text) {
-    sql << "CAST(" << column << " AS TEXT)";
-  } else if (to == ColumnType::json && (from == ColumnType::integer || from == ColumnType::number)) {
-    sql << "CAST(" << column << " AS TEXT)";
-  } else if (to == ColumnType::json && from == ColumnType::boolean) {
-    sql << "CASE " << column << " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END";
-  } else if (to == ColumnType::json) {
-    sql << "CASE WHEN " << column << " IS NOT NULL THEN json_quote(" << column << ") END";
-  } else if (to == ColumnType::number && from == ColumnType::integer) {
-    sql << "CAST(" << column << " AS TEXT)";
-  } else if (to == ColumnType::integer && (from == ColumnType::text || from == ColumnType::number)) {
-    sql << "CASE WHEN CAST(CAST(" << column << " AS INTEGER) AS TEXT) = " << column << " THEN CAST(" << column
-        << " AS INTEGER) END";
-  } else {
-    sql << "NULL";
-  }
-}
-
 void add_spelled(SqlText& sql, Identifier const& column, ColumnType type) {
   sql << "_landfall_spelled(" << column << ", " << static_cast<std::int64_t>(type) << ")";
 }

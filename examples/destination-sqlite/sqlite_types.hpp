@@ -16,10 +16,6 @@ landfall::TableColumn column_of(std::string name, std::string const& declared, b
 /// What follows a column of this type where rows are put in order: " COLLATE ...", or nothing. See text_order.hpp.
 landfall::SqlLiteral order_of(landfall::ColumnType type);
 
-/// Appends the value of `column`, which is of type `from`, as one of type `to`: null where it cannot be read as one.
-void add_converted(landfall::SqlText& sql, landfall::Identifier const& column, landfall::ColumnType from,
-                   landfall::ColumnType to);
-
 /// Appends the value of `column` in its one spelling, see landfall::one_spelling().
 void add_spelled(landfall::SqlText& sql, landfall::Identifier const& column, landfall::ColumnType type);
 

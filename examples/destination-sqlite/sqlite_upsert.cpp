@@ -1,6 +1,7 @@
 #include "sqlite_upsert.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <landfall/runtime/assert.hpp>
 
 #include "sqlite_catalog.hpp"
+#include "sqlite_others.hpp"
 #include "sqlite_types.hpp"
 
 namespace sqlite {
@@ -215,14 +217,31 @@ void put_newest_beside_others(Database& database, Upsert const& upsert) {
 void upsert_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema,
                  landfall::UpsertRule const& rule) {
   std::vector<Identifier> columns = names_of(schema);
-  TableSchema const actual = schema_of(database, to);
-  Upsert const upsert{from, to, schema, rule, std::move(columns), rowid_of(to, actual)};
+  std::ranges::copy(columns_beside(database, from, schema), std::back_inserter(columns));
+  add_missing_columns(database, from, to);
+  std::size_t const column_count = schema_of(database, to).columns.size();
+  Upsert const upsert{from, to, schema, rule, std::move(columns), rowid_of(database, to)};
   drop_temporary(database);
   collect_keys(database, upsert);
   collect_rows(database, upsert);
-  bool const is_ours_alone = actual.columns.size() == upsert.columns.size();
+  bool const is_ours_alone = column_count == schema.columns.size();
   is_ours_alone ? put_newest(database, upsert) : put_newest_beside_others(database, upsert);
   drop_temporary(database);
+}
+
+void move_all_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema) {
+  auto const beside = columns_beside(database, from, schema);
+  add_missing_columns(database, from, to);
+  auto columns = names_of(schema);
+  std::ranges::copy(beside, std::back_inserter(columns));
+  landfall::UpsertRule key_alone;
+  key_alone.primary_key = schema.primary_key;
+  Upsert const moved{from, to, schema, key_alone, columns, Identifier()};
+  SqlText sql;
+  sql << "INSERT INTO " << to << " (";
+  sql.list(columns) << ") SELECT ";
+  add_each(sql, columns.size(), [&](std::size_t i) { add_value(sql, moved, columns[i]); });
+  database.run(sql << " FROM " << from << " ORDER BY " << rowid_of(database, from));
 }
 
 }  // namespace sqlite

@@ -12,4 +12,8 @@ namespace sqlite {
 void upsert_rows(Database& database, landfall::TableName const& from, landfall::TableName const& to,
                  landfall::TableSchema const& schema, landfall::UpsertRule const& rule);
 
+/// Appends all rows of `from` to `to`. See TableOperations::move_rows().
+void move_all_rows(Database& database, landfall::TableName const& from, landfall::TableName const& to,
+                   landfall::TableSchema const& schema);
+
 }  // namespace sqlite

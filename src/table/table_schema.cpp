@@ -84,7 +84,7 @@ TableSchema schema_of(DestinationStream const& stream, StreamTables const& names
 }
 
 bool SchemaChange::empty() const noexcept {
-  return added.empty() && retired.empty() && retyped.empty() && renullable.empty() && !key_changes;
+  return added.empty() && retired.empty() && retyped.empty() && renullable.empty() && outdated.empty() && !key_changes;
 }
 
 void refuse_foreign_table(TableName const& table, TableSchema const& actual) {
@@ -118,6 +118,10 @@ SchemaChange change_between(TableName const& table, TableSchema const& actual, T
     } else if (there->nullable && !column.nullable) {
       change.renullable.push_back({*there, column});
     }
+  }
+  for (TableColumn const& column : wanted.columns) {
+    TableColumn const* const there = actual.find(column.name);
+    if (there != nullptr && there->outdated && there->type == column.type) change.outdated.push_back(column);
   }
   for (TableColumn const& column : actual.columns) {
     bool const is_retired = MetaColumns::is_of_waiting_rows(column.name.text()) && wanted.find(column.name) == nullptr;

@@ -27,6 +27,13 @@ class PostgresStore final : public TableStore {
     return texts;
   }
 
+  std::vector<std::string> metas(TableName const& table) override {
+    postgres::Result const found = database_.run(SqlText() << "SELECT _airbyte_meta FROM " << table);
+    std::vector<std::string> metas;
+    for (int row = 0; row < found.rows(); ++row) metas.push_back(found.text(row, 0));
+    return metas;
+  }
+
  private:
   ScratchDatabase database_;
   postgres::PostgresTables tables_{database_.settings()};

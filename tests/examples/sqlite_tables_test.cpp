@@ -9,7 +9,8 @@
 
 #include "database.hpp"
 #include "examples/scratch_folder.hpp"
-#include "table/table_values_contract.hpp"
+#include "examples/sqlite_fixture.hpp"
+#include "table/table_changes_contract.hpp"
 
 namespace landfall {
 namespace {
@@ -34,6 +35,14 @@ class SqliteStore final : public TableStore {
     return texts;
   }
 
+  std::vector<std::string> metas(TableName const& table) override {
+    sqlite::Database database(path_, 1000);
+    sqlite::Statement found = database.prepare(SqlText() << "SELECT _airbyte_meta FROM " << table);
+    std::vector<std::string> metas;
+    while (found.step()) metas.push_back(found.text(0));
+    return metas;
+  }
+
   std::vector<std::string> words() override {
     std::vector<std::string> words = {"true", "false", "rowid", "oid", "column1", "column2", "main"};
     for (int i = 0; i < ::sqlite3_keyword_count(); ++i) {
@@ -51,59 +60,6 @@ class SqliteStore final : public TableStore {
   sqlite::SqliteTables tables_{path_};
 };
 
-/// A table of a stream, and what others do to it.
-class SqliteTables : public ::testing::Test {
- protected:
-  template <class T>
-  T run(awaitable<T> call) {
-    return simulation.run_coroutine(std::move(call));
-  }
-
-  static TableSchema schema_with(std::vector<std::string> const& names, std::vector<Identifier> key = {}) {
-    TableSchema schema;
-    schema.columns = {TableColumn(Identifier("_airbyte_raw_id"), ColumnType::text, false),
-                      TableColumn(Identifier("_airbyte_extracted_at"), ColumnType::timestamp_with_timezone, false),
-                      TableColumn(Identifier("_airbyte_meta"), ColumnType::json, false),
-                      TableColumn(Identifier("_airbyte_generation_id"), ColumnType::integer)};
-    for (auto const& name : names) schema.columns.emplace_back(Identifier(name), ColumnType::integer);
-    schema.primary_key = std::move(key);
-    return schema;
-  }
-
-  /// A table with a row, which has 1, 2, ... in its columns.
-  void make(std::string const& table, TableSchema const& schema, int first) {
-    run(tables.create(named(table), schema, {}));
-    SqlText sql;
-    sql << "INSERT INTO " << named(table) << " VALUES ('', '', '', NULL";
-    for (std::size_t i = 4; i < schema.columns.size(); ++i) sql << ", " << first++;
-    database().run(sql << ")");
-  }
-
-  void alter(std::string const& table, TableSchema const& wanted) {
-    auto const found = run(tables.find(named(table)));
-    run(tables.alter(named(table), change_between(named(table), found->schema, wanted), wanted, {}));
-  }
-
-  /// The first column of all rows.
-  std::vector<std::int64_t> numbers(SqlText const& sql) {
-    auto other = database();
-    auto found = other.prepare(sql);
-    std::vector<std::int64_t> numbers;
-    while (found.step()) numbers.push_back(found.integer(0));
-    return numbers;
-  }
-
-  static TableName named(std::string const& name) { return TableName(Identifier(), Identifier(name)); }
-  sqlite::Database database() const { return sqlite::Database(path, 1000); }
-
-  testing::Simulation simulation;
-  ScratchFolder folder;
-  std::string const path = (folder.path() / "test.sqlite").string();
-  sqlite::SqliteTables tables{path};
-};
-
-using Numbers = std::vector<std::int64_t>;
-
 TEST_F(SqliteTables, ViewsOfOthersReadOnWhenTheirTableIsReplacedOrChanged) {
   make("users", schema_with({"id"}), 1);
   database().run(SqlText() << "CREATE VIEW ids AS SELECT id FROM users");
@@ -118,30 +74,6 @@ TEST_F(SqliteTables, ViewsOfOthersReadOnWhenTheirTableIsReplacedOrChanged) {
   alter("users", retyped);
   EXPECT_EQ(numbers(SqlText() << "SELECT id FROM ids"), Numbers{2});
   EXPECT_EQ(run(tables.find(named("ids")))->other_kind, "view");
-}
-
-TEST_F(SqliteTables, AColumnOfSomebodyElseStaysWhenColumnsAreAdded) {
-  make("users", schema_with({"id"}), 1);
-  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note INTEGER DEFAULT 7");
-  alter("users", schema_with({"id", "more"}));
-  EXPECT_EQ(numbers(SqlText() << "SELECT note FROM users WHERE more IS NULL"), Numbers{7});
-}
-
-TEST_F(SqliteTables, AColumnOfSomebodyElseIsNotLostByAChange) {
-  make("users", schema_with({"id"}), 1);
-  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note INTEGER DEFAULT 7");
-  TableSchema retyped = schema_with({"id"});
-  retyped.columns.back().type = ColumnType::text;
-  try {
-    alter("users", retyped);
-    FAIL() << "it is written anew";
-  } catch (Error const& error) {
-    EXPECT_EQ(error.error_class(), ErrorClass::config);
-    EXPECT_STREQ(error.what(),
-                 "users: the column note (INTEGER) would be lost by a change of the table: drop it, or move it to a "
-                 "table of its own");
-  }
-  EXPECT_EQ(numbers(SqlText() << "SELECT note FROM users"), Numbers{7});
 }
 
 TEST_F(SqliteTables, TheKeyOfATableIsChangedWithoutWritingItAnew) {
@@ -200,6 +132,9 @@ TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
   EXPECT_GT(small, 10);
   EXPECT_NEAR(static_cast<double>(steps_into(10'000)), static_cast<double>(small), 10);
 }
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, TableChangesContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableValuesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));

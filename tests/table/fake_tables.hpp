@@ -14,6 +14,9 @@
 #include <fmt/format.h>
 
 #include <landfall/runtime/error.hpp>
+#include <landfall/table/json_order.hpp>
+#include <landfall/table/one_spelling.hpp>
+#include <landfall/table/stored_value.hpp>
 #include <landfall/table/table_operations.hpp>
 
 namespace landfall {
@@ -90,10 +93,13 @@ class FakeTables final : public TableOperations {
                         std::optional<TableNote> note) override {
     begin("alter");
     Table& there = existing(table);
+    Table const before = there;
     for (StoredRow& row : there.rows) {
       for (auto const& column : change.added) row.values[column.name] = std::nullopt;
-      for (auto const& [old, wanted_column] : change.retyped) convert(row.values[old.name], wanted_column.type);
+      for (auto const& retype : change.retyped) convert(row, retype, note);
     }
+    refuse_lost_keys(there, change, wanted, before, table);
+    if (!change.retyped.empty()) drop_doubles(there, before, wanted);
     keep_others(there.schema, wanted);
     for (auto const& column : change.retired) {
       std::erase_if(wanted.columns, [&](TableColumn const& one) { return one.name == column.name; });
@@ -151,6 +157,7 @@ class FakeTables final : public TableOperations {
     Table& target = existing(to);
     require_columns(target.schema, schema, to);
     for (StoredRow& row : source.rows) row.read_order.reset();
+    take_columns(from, to);
     for (StoredRow& row : source.rows) give_all_columns(row, target.schema);
     std::ranges::move(source.rows, std::back_inserter(target.rows));
     forget(from);
@@ -163,15 +170,16 @@ class FakeTables final : public TableOperations {
     require_columns(target.schema, schema, to);
     require(!rule.primary_key.empty(), "there is a key", to);
     require(existing(from).schema.find(read_order()) != nullptr, "there is the order in which rows were read", from);
+    take_columns(from, to);
     std::map<Key, StoredRow> newest;
     auto const consider = [&](StoredRow const& row, Key key) {
       auto const [place, is_first] = newest.emplace(std::move(key), row);
-      if (!is_first && rank_of(place->second, rule) < rank_of(row, rule)) place->second = row;
+      if (!is_first && is_newer(place->second, row, rule, schema)) place->second = row;
     };
-    for (StoredRow const& row : existing(from).rows) consider(row, key_of(row, rule));
+    for (StoredRow const& row : existing(from).rows) consider(row, key_of(row, rule, schema));
     std::map<Key, StoredRow> old;
     std::erase_if(target.rows, [&](StoredRow const& row) {
-      Key key = key_of(row, rule);
+      Key key = key_of(row, rule, schema);
       if (!newest.contains(key)) return false;
       old.insert_or_assign(key, row);
       consider(row, std::move(key));
@@ -193,6 +201,7 @@ class FakeTables final : public TableOperations {
     std::optional<TableNote> note;
     if (auto const noted = notes.find(source); noted != notes.end()) note = noted->second;
     if (auto const old = tables.find(target); old != tables.end()) keep_others(old->second.schema, table.schema);
+    if (note && notes.contains(target)) note->fields.insert(notes[target].fields.begin(), notes[target].fields.end());
     for (StoredRow& row : table.rows) give_all_columns(row, table.schema);
     forget(source);
     forget(target);
@@ -227,6 +236,17 @@ class FakeTables final : public TableOperations {
     }
   }
 
+  /// Fields may have left the schema while rows waited.
+  void take_columns(TableName const& from, TableName const& to) {
+    Table& target = existing(to);
+    keep_others(existing(from).schema, target.schema);
+    std::erase_if(target.schema.columns,
+                  [](TableColumn const& column) { return MetaColumns::is_of_waiting_rows(column.name.text()); });
+    for (StoredRow& row : target.rows) give_all_columns(row, target.schema);
+    if (!notes.contains(to) || !notes.contains(from)) return;
+    notes[to].fields.insert(notes[from].fields.begin(), notes[from].fields.end());
+  }
+
   /// There may be more columns: of somebody else, and of fields that are gone.
   static void require_columns(TableSchema const& actual, TableSchema const& schema, TableName const& table) {
     for (TableColumn const& column : schema.columns) {
@@ -257,10 +277,60 @@ class FakeTables final : public TableOperations {
     if (note) notes.insert_or_assign(table, std::move(*note));
   }
 
-  /// All that is text is kept, but what cannot be an integer.
-  static void convert(std::optional<std::string>& value, ColumnType type) {
-    bool const is_integer = value && value->find_first_not_of("-0123456789") == std::string::npos;
-    if (type == ColumnType::integer && !is_integer) value.reset();
+  static void convert(StoredRow& row, SchemaChange::Retype const& retype, std::optional<TableNote> const& note) {
+    std::optional<std::string>& value = row.values[retype.from.name];
+    if (!value) return;
+    StoredValueReader reader{ValueLimits()};
+    Conversion const made = reader.read(retype.from.type, retype.to.type, *value);
+    if (!made.is_whole()) {
+      std::string const field =
+          note && note->fields.contains(retype.to.name) ? note->fields.at(retype.to.name) : retype.to.name.text();
+      row.meta = meta_with_change(row.meta, field, made, ValueLimits());
+    }
+    value = text_of(made.cell);
+  }
+
+  /// The table is as it was before, then.
+  static void refuse_lost_keys(Table& there, SchemaChange const& change, TableSchema const& wanted, Table const& before,
+                               TableName const& table) {
+    for (auto const& [from, to] : change.retyped) {
+      if (std::ranges::find(wanted.primary_key, to.name) == wanted.primary_key.end()) continue;
+      std::size_t lost = 0;
+      for (std::size_t i = 0; i < there.rows.size(); ++i) {
+        bool const is_lost = before.rows[i].values.at(to.name) && !there.rows[i].values.at(to.name);
+        lost += is_lost ? 1 : 0;
+      }
+      if (lost == 0) continue;
+      there = before;
+      throw config_error("{}: {} values of the key column {} are {}, and no {}", to_string(table), lost, to.name.text(),
+                         landfall::to_string(from.type), landfall::to_string(to.type));
+    }
+  }
+
+  /// Of rows whose keys were different and are equal now the last one stays.
+  static void drop_doubles(Table& there, Table const& before, TableSchema const& wanted) {
+    if (wanted.primary_key.empty()) return;
+    UpsertRule rule;
+    rule.primary_key = wanted.primary_key;
+    std::map<Key, std::set<Key>> old_keys;
+    std::map<Key, std::size_t> last;
+    for (std::size_t i = 0; i < there.rows.size(); ++i) {
+      Key const key = key_of(there.rows[i], rule, wanted);
+      old_keys[key].insert(key_of(before.rows[i], rule, before.schema));
+      last[key] = i;
+    }
+    std::size_t place = 0;
+    std::erase_if(there.rows, [&](StoredRow const& row) {
+      Key const key = key_of(row, rule, wanted);
+      bool const is_last = last[key] == place++;
+      return old_keys[key].size() > 1 && !is_last;
+    });
+  }
+
+  static std::optional<std::string> text_of(Cell const& cell) {
+    if (cell.kind == Cell::Kind::null) return std::nullopt;
+    if (cell.kind == Cell::Kind::boolean) return cell.integer != 0 ? "true" : "false";
+    return std::string(cell.text);
   }
 
   Table& existing(TableName const& table) {
@@ -271,17 +341,30 @@ class FakeTables final : public TableOperations {
 
   static Identifier read_order() { return Identifier(std::string(MetaColumns::read_order)); }
 
-  using Rank = std::tuple<std::optional<std::int64_t>, std::int64_t, std::int64_t>;
-  /// Cursors of the tests are integers.
-  static Rank rank_of(StoredRow const& row, UpsertRule const& rule) {
-    std::optional<std::int64_t> cursor;
-    if (rule.cursor && row.values.at(*rule.cursor)) cursor = std::stoll(*row.values.at(*rule.cursor));
-    return Rank(cursor, row.extracted_at_ms, row.read_order.value_or(0));
+  /// Whether b is newer than a.
+  static bool is_newer(StoredRow const& a, StoredRow const& b, UpsertRule const& rule, TableSchema const& schema) {
+    if (rule.cursor) {
+      int const order = compare(a.values.at(*rule.cursor), b.values.at(*rule.cursor), schema.find(*rule.cursor)->type);
+      if (order != 0) return order < 0;
+    }
+    return std::pair(a.extracted_at_ms, a.read_order.value_or(0)) <
+           std::pair(b.extracted_at_ms, b.read_order.value_or(0));
   }
 
-  static Key key_of(StoredRow const& row, UpsertRule const& rule) {
+  /// Cursors of the tests are integers, text or JSON.
+  static int compare(std::optional<std::string> const& a, std::optional<std::string> const& b, ColumnType type) {
+    if (!a || !b) return static_cast<int>(a.has_value()) - static_cast<int>(b.has_value());
+    return type == ColumnType::integer || type == ColumnType::json ? compare_json(*a, *b) : a->compare(*b);
+  }
+
+  static Key key_of(StoredRow const& row, UpsertRule const& rule, TableSchema const& schema) {
     Key key;
-    for (Identifier const& column : rule.primary_key) key.push_back(row.values.at(column));
+    for (Identifier const& column : rule.primary_key) {
+      auto const& value = row.values.at(column);
+      std::string buffer;
+      key.emplace_back();
+      if (value) key.back() = std::string(one_spelling(schema.find(column)->type, *value, buffer));
+    }
     return key;
   }
 
@@ -295,8 +378,7 @@ class FakeTables final : public TableOperations {
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
       Cell const& cell = row.cells[i];
       std::optional<std::string>& value = made.values[schema.columns.at(meta_column_count + i).name];
-      if (cell.kind == Cell::Kind::boolean) value = cell.integer != 0 ? "true" : "false";
-      if (cell.kind != Cell::Kind::boolean && cell.kind != Cell::Kind::null) value = std::string(cell.text);
+      value = text_of(cell);
     }
     if (!row.data.empty()) made.values[Identifier(std::string(MetaColumns::data))] = std::string(row.data);
     require(made.read_order.has_value() == (schema.find(read_order()) != nullptr),

@@ -1,6 +1,6 @@
 #include "table/fake_tables.hpp"
 
-#include "table/table_operations_contract.hpp"
+#include "table/table_changes_contract.hpp"
 
 namespace landfall {
 namespace {
@@ -19,10 +19,20 @@ struct FakeStore final : TableStore {
     }
     return texts;
   }
+  std::vector<std::string> metas(TableName const& table) override {
+    std::vector<std::string> metas;
+    for (auto const& row : tables.tables.at(table).rows) metas.push_back(row.meta);
+    return metas;
+  }
   FakeTables tables;
 };
 
 INSTANTIATE_TEST_SUITE_P(Fake, TableOperationsContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
+
+INSTANTIATE_TEST_SUITE_P(Fake, TableValuesContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
+INSTANTIATE_TEST_SUITE_P(Fake, TableChangesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
 
 }  // namespace

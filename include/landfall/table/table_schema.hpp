@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,9 @@ struct TableColumn {
   /// A row that does not name the column gets a value: it has a default, is generated or an identity. So is none of
   /// ours.
   bool filled_by_store = false;
+  /// As found in the store: some of its values may be spelled as an older version of the store's code spelled them.
+  /// alter() brings them over.
+  bool outdated = false;
   /// As found in the store, where it is none of the types that we make: then `type` says nothing.
   std::string foreign_type;
   friend bool operator==(TableColumn const&, TableColumn const&) = default;
@@ -70,10 +74,14 @@ struct SchemaChange {
   /// The exception: columns in which we note something about rows that wait (MetaColumns::is_of_waiting_rows()), where
   /// rows do not wait any more. These are dropped.
   std::vector<TableColumn> retired;
-  std::vector<Retype> retyped;     ///< another type; a column that is not nullable stays so
-  std::vector<Retype> renullable;  ///< nothing but its nullability changes: none may be null any more
+  std::vector<Retype> retyped;        ///< another type; a column that is not nullable stays so
+  std::vector<Retype> renullable;     ///< nothing but its nullability changes: none may be null any more
+  std::vector<TableColumn> outdated;  ///< their types stay, the spelling of their values changes
   bool key_changes = false;
+  /// By which the newest row is found where keys become equal that were not: by another type, or another spelling.
+  std::optional<Identifier> cursor;
 
+  /// That there is nothing to be done. The cursor does nothing by itself.
   bool empty() const noexcept;
 };
 

@@ -1,0 +1,170 @@
+#include "sqlite_others.hpp"
+
+#include <gmock/gmock.h>
+
+#include <landfall/runtime/error.hpp>
+
+#include "examples/sqlite_fixture.hpp"
+
+namespace landfall {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+/// Tables to which others have added something.
+class SqliteOthers : public SqliteTables {
+ protected:
+  SqliteOthers() { make("users", schema_with({"id"}, {Identifier("id")}), 1); }
+
+  static TableSchema with_text_id(std::vector<Identifier> key = {Identifier("id")}) {
+    TableSchema schema = schema_with({"id"}, std::move(key));
+    schema.columns.back().type = ColumnType::text;
+    return schema;
+  }
+
+  /// Users 1 and 2, of which the second one replaces an older one.
+  void upsert_two() {
+    TableSchema waiting = schema_with({"id"});
+    waiting.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
+    run(tables.create(named("work"), waiting, {}));
+    database().run(SqlText() << "INSERT INTO work VALUES ('new', '', '', NULL, 1, 1), ('new', '', '', NULL, 2, 2)");
+    UpsertRule rule;
+    rule.primary_key = {Identifier("id")};
+    run(tables.upsert(named("work"), named("users"), schema_with({"id"}, {Identifier("id")}), rule,
+                      TableOperations::Source::is_dropped));
+  }
+
+  void replace() {
+    make("new", schema_with({"id"}, {Identifier("id")}), 2);
+    run(tables.replace(named("users"), named("new"), std::nullopt));
+  }
+
+  std::vector<std::string> names_of(SqlText const& kind_is) {
+    return texts(SqlText() << "SELECT name FROM sqlite_master WHERE name NOT LIKE '%landfall%' AND " << kind_is);
+  }
+};
+
+TEST_F(SqliteOthers, AColumnStaysWhateverIsDoneToTheTable) {
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note TEXT DEFAULT 'mine'");
+  database().run(SqlText() << "UPDATE users SET note = 'kept'");
+  alter("users", schema_with({"id", "more"}, {Identifier("id")}));
+  EXPECT_THAT(texts(SqlText() << "SELECT id, note, more FROM users"), ElementsAre("1 kept -"));
+  alter("users", with_text_id());
+  EXPECT_THAT(texts(SqlText() << "SELECT id, note FROM users"), ElementsAre("1 kept"));
+  alter("users", schema_with({"id"}, {Identifier("id")}));
+  upsert_two();
+  EXPECT_THAT(texts(SqlText() << "SELECT id, note, _airbyte_raw_id FROM users ORDER BY id"),
+              ElementsAre("1 kept new", "2 mine new"));
+  replace();
+  EXPECT_THAT(texts(SqlText() << "SELECT id, note FROM users"), ElementsAre("2 mine"));
+}
+
+TEST_F(SqliteOthers, ColumnsOfAnyDefinitionGoAlongWhenATableIsReplaced) {
+  database().run(SqlText() << "CREATE TABLE all_of_them (\"_airbyte_raw_id\" TEXT NOT NULL, \"_airbyte_extracted_at\" "
+                              "TIMESTAMPTZ_TEXT NOT NULL, \"_airbyte_meta\" JSON_TEXT NOT NULL, "
+                              "\"_airbyte_generation_id\" BIGINT, \"id\" BIGINT, a VARCHAR(20) COLLATE NOCASE, b, "
+                              "\"c\"\"d\" INTEGER NOT NULL DEFAULT (1 + 1), e TEXT NOT NULL DEFAULT 'it''s', f "
+                              "TEXT DEFAULT CURRENT_TIMESTAMP)");
+  make("new", schema_with({"id"}, {Identifier("id")}), 2);
+  run(tables.replace(named("all_of_them"), named("new"), std::nullopt));
+  EXPECT_THAT(texts(SqlText() << "SELECT id, a, b, \"c\"\"d\", e, length(f) FROM all_of_them"),
+              ElementsAre("2 - - 2 it's 19"));
+  database().run(SqlText() << "UPDATE all_of_them SET a = 'X'");
+  EXPECT_THAT(numbers(SqlText() << "SELECT count(*) FROM all_of_them WHERE a = 'x'"), ElementsAre(1));
+  EXPECT_EQ(run(tables.find(named("all_of_them")))->schema.primary_key, std::vector{Identifier("id")});
+}
+
+TEST_F(SqliteOthers, AnIndexAndATriggerStay) {
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note TEXT");
+  database().run(SqlText() << "CREATE UNIQUE INDEX by_note ON users (note, id) WHERE note <> ''");
+  database().run(SqlText() << "CREATE TABLE log (id)");
+  database().run(SqlText() << "CREATE TRIGGER logged AFTER UPDATE ON users BEGIN INSERT INTO log VALUES (new.id); END");
+  auto const expect_both = [&] {
+    EXPECT_THAT(names_of(SqlText() << "tbl_name = 'users' AND type <> 'table'"),
+                UnorderedElementsAre("by_note", "logged"));
+  };
+  alter("users", with_text_id());
+  expect_both();
+  EXPECT_THAT(texts(SqlText() << "SELECT * FROM log"), IsEmpty()) << "nobody has updated a row";
+  alter("users", schema_with({"id"}, {Identifier("id")}));
+  replace();
+  expect_both();
+  database().run(SqlText() << "UPDATE users SET note = 'x'");
+  EXPECT_THAT(texts(SqlText() << "SELECT * FROM log"), ElementsAre("2"));
+}
+
+TEST_F(SqliteOthers, AnIndexThatCannotBeKeptFailsTheReplacement) {
+  database().run(SqlText() << "CREATE UNIQUE INDEX one_generation ON users (_airbyte_raw_id)");
+  make("new", schema_with({"id"}, {Identifier("id")}), 2);
+  database().run(SqlText() << "INSERT INTO new SELECT * FROM new");
+  try {
+    run(tables.replace(named("users"), named("new"), std::nullopt));
+    FAIL() << "rows are equal in it";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("the index one_generation, which somebody has made, cannot be kept"));
+  }
+  EXPECT_THAT(numbers(SqlText() << "SELECT id FROM users"), ElementsAre(1));
+}
+
+TEST_F(SqliteOthers, ConstraintsAndGeneratedColumnsStayWhenAColumnGetsAnotherType) {
+  database().run(SqlText() << "CREATE TABLE strange (\"_airbyte_raw_id\" TEXT NOT NULL, \"_airbyte_extracted_at\" "
+                              "TIMESTAMPTZ_TEXT NOT NULL, \"_airbyte_meta\" JSON_TEXT NOT NULL, "
+                              "\"_airbyte_generation_id\" BIGINT, \"id\" BIGINT, n INTEGER CHECK (n > 0) UNIQUE, "
+                              "twice AS (n * 2))");
+  database().run(SqlText() << "INSERT INTO strange VALUES ('', '', '', NULL, 1, 21)");
+  alter("strange", with_text_id({}));
+  EXPECT_THAT(texts(SqlText() << "SELECT id, n, twice FROM strange"), ElementsAre("1 21 42"));
+  EXPECT_THROW(database().run(SqlText() << "UPDATE strange SET n = 0"), Error);
+}
+
+TEST_F(SqliteOthers, WhatDependsOnAColumnKeepsItsType) {
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN twice AS (id * 2)");
+  try {
+    alter("users", with_text_id());
+    FAIL() << "a column is computed from it";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("users: the column id cannot get another type (text instead of "
+                                                   "integer), since something depends on it"));
+  }
+  EXPECT_THAT(texts(SqlText() << "SELECT id, twice FROM users"), ElementsAre("1 2"));
+}
+
+TEST_F(SqliteOthers, WhatAnotherTableCannotHaveIsToldBefore) {
+  EXPECT_THAT(run(tables.find(named("users")))->immovable, IsEmpty());
+  database().run(
+      SqlText() << "CREATE TABLE strange (a INTEGER PRIMARY KEY, b TEXT REFERENCES users (id), \"check\" TEXT, "
+                   "c INTEGER AS (a + 1), d INTEGER, e TEXT DEFAULT ' CHECK (x) ', UNIQUE (d, b)) STRICT");
+  EXPECT_THAT(run(tables.find(named("strange")))->immovable,
+              ElementsAre("the generated column c", "the primary key (a)", "the constraint UNIQUE (d, b)",
+                          "the foreign key to users", "the option STRICT"));
+  database().run(
+      SqlText() << "CREATE TABLE others (a TEXT PRIMARY KEY, b /* CHECK */ TEXT Check (b <> '')) WITHOUT ROWID");
+  EXPECT_THAT(run(tables.find(named("others")))->immovable,
+              ElementsAre("the primary key (a)", "a CHECK constraint", "the option WITHOUT ROWID"));
+}
+
+TEST_F(SqliteOthers, AColumnCalledRowidIsAColumn) {
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN rowid TEXT DEFAULT 'x'");
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN oid TEXT DEFAULT 'x'");
+  upsert_two();
+  EXPECT_THAT(texts(SqlText() << "SELECT id, rowid FROM users ORDER BY id"), ElementsAre("1 x", "2 x"));
+  alter("users", with_text_id());
+  EXPECT_THAT(texts(SqlText() << "SELECT id, rowid FROM users ORDER BY id"), ElementsAre("1 x", "2 x"));
+}
+
+TEST_F(SqliteOthers, OfRowsWithOneKeyTheNewestKeepsItsColumn) {
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN note TEXT");
+  database().run(SqlText() << "UPDATE users SET note = 'first'");
+  database().run(
+      SqlText() << "INSERT INTO users VALUES ('', 'later', '', NULL, 1, 'second'), ('', '', '', NULL, 3, 'third')");
+  upsert_two();
+  EXPECT_THAT(texts(SqlText() << "SELECT id, note FROM users ORDER BY id"), ElementsAre("1 second", "2 -", "3 third"));
+}
+
+}  // namespace
+}  // namespace landfall
