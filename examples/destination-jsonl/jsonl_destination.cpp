@@ -37,8 +37,9 @@ RecordFormat record_format(landfall::Configuration const& configuration) {
 
 class JsonlLoader : public landfall::StreamLoader {
  public:
-  JsonlLoader(DataFolder const& folder, landfall::DestinationStream const& stream, RecordFormat format)
-      : file_(folder, stream, format, random_seed()) {}
+  JsonlLoader(DataFolder const& folder, landfall::DestinationStream const& stream, RecordFormat format,
+              landfall::Notices notices)
+      : file_(folder, stream, format, random_seed(), std::move(notices)) {}
 
   landfall::awaitable<void> start() override {
     co_await landfall::run_blocking([this] { file_.blocking_open(); });
@@ -119,7 +120,7 @@ landfall::awaitable<void> JsonlDestination::setup(landfall::DestinationCatalog c
 
 landfall::awaitable<std::unique_ptr<landfall::StreamLoader>> JsonlDestination::open(
     landfall::DestinationStream const& stream) {
-  co_return std::make_unique<JsonlLoader>(*folder_, stream, format_);
+  co_return std::make_unique<JsonlLoader>(*folder_, stream, format_, notices());
 }
 
 landfall::awaitable<void> JsonlDestination::teardown(landfall::SyncOutcome) {

@@ -7,10 +7,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
-#include <boost/json/value_to.hpp>
 
 #include <landfall/runtime/assert.hpp>
 
@@ -31,12 +27,17 @@ std::uint64_t size_of_whole_lines(File const& file, std::uint64_t size) {
   return 0;
 }
 
-/// Cuts off a last line that was not written whole. Returns the size.
+/// Cuts off a last line that was not written whole, which must be ours. Returns the size.
 std::uint64_t cut_torn_line(File const& file) {
   auto const size = file.size();
   auto const whole = size_of_whole_lines(file, size);
   if (whole != size) file.truncate(whole);
   return whole;
+}
+
+void require_lock(File const& file) {
+  // Two names can meet in one file where case does not count, or where the folder of one sync is inside another's.
+  if (!file.try_lock()) throw landfall::config_error("{} is being written by somebody else", file.path());
 }
 
 void copy(File const& from, File const& to, std::uint64_t place) {
@@ -62,52 +63,21 @@ Replacement replacement_of(landfall::DestinationStream const& stream) {
   return Replacement(Replacement::Kind::generation, *stream.generation_id);
 }
 
-/// What must be known about a stream's file beside its rows.
-struct StreamFile::Note {
-  struct Merge {
-    std::int64_t generation = 0;  ///< whose rows are being put behind
-    std::uint64_t place = 0;      ///< where they begin
-  };
-
-  std::optional<std::int64_t> replaced_by_generation;
-  std::optional<Merge> merge;
-
-  static Note parse(std::string_view text) {
-    auto const json = boost::json::parse(text);
-    Note note;
-    if (auto const* generation = json.as_object().if_contains("replaced_by_generation")) {
-      note.replaced_by_generation = generation->to_number<std::int64_t>();
-    }
-    if (auto const* merge = json.as_object().if_contains("merge")) {
-      note.merge =
-          Merge{merge->at("generation").to_number<std::int64_t>(), merge->at("place").to_number<std::uint64_t>()};
-    }
-    return note;
-  }
-
-  std::string print() const {
-    boost::json::object json;
-    if (replaced_by_generation) json["replaced_by_generation"] = *replaced_by_generation;
-    if (merge) json["merge"] = {{"generation", merge->generation}, {"place", merge->place}};
-    return boost::json::serialize(json) + '\n';
-  }
-};
-
 StreamFile::StreamFile(DataFolder const& folder, landfall::DestinationStream const& stream, RecordFormat format,
-                       std::uint64_t seed)
+                       std::uint64_t seed, landfall::Notices notices)
     : data_folder_(&folder),
       path_(stream_path(stream.descriptor)),
       replacement_(replacement_of(stream)),
-      formatter_(format, stream, seed) {}
+      formatter_(format, stream, seed),
+      notices_(std::move(notices)) {}
 
 void StreamFile::blocking_open() {
   auto const folder = data_folder_->data().subfolder(path_.folders);
   finish_interrupted(folder);
   name_ = choose_name(folder);
   file_ = folder.open_file(name_);
-  // Two names can meet in one file where case does not count, or where the folder of one sync is inside another's.
-  if (!file_.try_lock()) throw landfall::config_error("{} is being written by somebody else", file_.path());
-  auto const size = cut_torn_line(file_);
+  require_lock(file_);
+  auto const size = is_work_file() ? cut_torn_line(file_) : end_last_line(file_);
   file_.sync_data();  // rows of an attempt that was killed may not be on disk, and what follows is cut back to here
   folder.sync();      // the file may be new
   size_ = size;
@@ -139,12 +109,14 @@ std::uint64_t StreamFile::blocking_write(landfall::RecordBatch const& records, M
   try {
     RowBuffer rows(std::min<std::size_t>(buffer_size, records.bytes() + 256 * (records.size() + 1)),
                    [&](std::string_view bytes) {
+                     if (!appending_from_ && !is_work_file()) note_appending(begin, bytes);
                      file_.write(bytes, end);
                      end += bytes.size();
                    });
     formatter_.write(records, now, rows);
     rows.flush();
   } catch (std::exception const& error) {
+    if (appending_from_ == begin) appending_from_.reset();  // other bytes may come to that place
     try {
       file_.truncate(begin);
     } catch (landfall::Error const&) {
@@ -176,12 +148,17 @@ void StreamFile::blocking_commit() {
   blocking_sync(size_);
   file_.require_linked();  // also where nothing was left to sync: else a file that is gone looks like one that was
                            // renamed
-  if (name_ != path_.file) swap(data_folder_->data().subfolder(path_.folders));
+  forget_appending();
+  if (is_work_file()) swap(data_folder_->data().subfolder(path_.folders));
   file_ = File();
 }
 
 void StreamFile::blocking_abandon() {
   if (!file_) return;
+  if (appending_from_ && !is_broken()) {
+    blocking_sync(size_);
+    forget_appending();
+  }
   std::lock_guard const lock(sync_mutex_);
   if (is_broken() && synced_size_) file_.truncate(*synced_size_);  // what is behind it was never acknowledged
   file_ = File();
@@ -204,6 +181,7 @@ void StreamFile::swap(Folder const& folder) const {
 
 void StreamFile::finish_interrupted(Folder const& folder) const {
   auto note = read_note();
+  if (note.appending) finish_append(folder, note);
   if (note.merge) finish_merge(folder, note);
   if (!note.replaced_by_generation) return;
   auto const work = work_name(*note.replaced_by_generation);
@@ -212,7 +190,45 @@ void StreamFile::finish_interrupted(Folder const& folder) const {
   folder.sync();
 }
 
-void StreamFile::finish_merge(Folder const& folder, Note& note) const {
+void StreamFile::finish_append(Folder const& folder, StreamNote& note) const {
+  if (auto const file = folder.find_file(path_.file)) {
+    require_lock(*file);
+    if (note.appending->fits(*file)) cut_torn_line(*file);
+    file->sync_data();
+  }
+  note.appending.reset();
+  write_note(note);
+}
+
+void StreamFile::note_appending(std::uint64_t place, std::string_view first) {
+  auto note = read_note();
+  note.appending = AppendNote(file_, place, first);
+  write_note(note);
+  appending_from_ = place;
+}
+
+/// All that was written is on disk: a torn line that is found from now on is somebody else's.
+void StreamFile::forget_appending() {
+  if (!appending_from_) return;
+  auto note = read_note();
+  note.appending.reset();
+  write_note(note);
+  appending_from_.reset();
+}
+
+/// Puts a line feed behind a last line without one, which is not ours. Returns the size.
+std::uint64_t StreamFile::end_last_line(File const& file) const {
+  auto const size = file.size();
+  if (size == 0 || file.read(size - 1, 1) == "\n") return size;
+  file.write("\n", size);
+  notices_.warn(fmt::format(
+      "{} did not end with a line feed, and its last line was not left by an interrupted sync: the line is kept, and a "
+      "line feed was added",
+      file.path()));
+  return size + 1;
+}
+
+void StreamFile::finish_merge(Folder const& folder, StreamNote& note) const {
   auto const [generation, place] = *note.merge;
   auto const work = folder.find_file(work_name(generation));
   if (!work) {      // it went last: all is done
@@ -239,7 +255,7 @@ void StreamFile::merge(Folder const& folder, std::int64_t generation) const {
   auto const file = folder.open_file(path_.file);
   auto note = read_note();
   cut_torn_line(*work);
-  note.merge = Note::Merge{generation, cut_torn_line(file)};
+  note.merge = StreamNote::Merge{generation, end_last_line(file)};
   work->sync();  // neither its rows
   file.sync();   // nor the rows before that place may be shorter after a crash
   folder.sync();
@@ -247,7 +263,7 @@ void StreamFile::merge(Folder const& folder, std::int64_t generation) const {
   put_behind(folder, *work, note.merge->place, note);
 }
 
-void StreamFile::put_behind(Folder const& folder, File const& work, std::uint64_t place, Note& note) const {
+void StreamFile::put_behind(Folder const& folder, File const& work, std::uint64_t place, StreamNote& note) const {
   auto const file = folder.open_file(path_.file);
   copy(work, file, place);
   file.sync_data();
@@ -285,19 +301,23 @@ std::string StreamFile::work_name_without_generation() const {  // hidden, as no
   return fmt::format(".{}.new", path_.file);
 }
 
-StreamFile::Note StreamFile::read_note() const {
+StreamNote StreamFile::read_note() const {
   auto const folder = data_folder_->notes().subfolder(path_.folders);
   auto const file = folder.find_file(path_.file);
-  if (!file) return Note();
+  if (!file) return StreamNote();
   try {
-    return Note::parse(file->read(0, static_cast<std::size_t>(file->size())));
+    return StreamNote::parse(file->read(0, static_cast<std::size_t>(file->size())));
   } catch (std::exception const& error) {
     throw landfall::config_error("{} is broken ({}): it says how far an earlier sync came", file->path(), error.what());
   }
 }
 
-void StreamFile::write_note(Note const& note) const {
+void StreamFile::write_note(StreamNote const& note) const {
   auto const folder = data_folder_->notes().subfolder(path_.folders);
+  if (note.is_empty()) {
+    folder.remove(path_.file);
+    return folder.sync();
+  }
   auto const new_name = fmt::format(".{}.new", path_.file);
   {
     auto const file = folder.open_file(new_name);

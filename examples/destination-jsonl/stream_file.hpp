@@ -5,8 +5,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <landfall/destination/notices.hpp>
 #include <landfall/destination/record_batch.hpp>
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/runtime/error.hpp>
@@ -14,6 +16,7 @@
 #include "data_folder.hpp"
 #include "file_names.hpp"
 #include "record_format.hpp"
+#include "stream_note.hpp"
 
 namespace jsonl {
 
@@ -42,14 +45,15 @@ Replacement replacement_of(landfall::DestinationStream const& stream);
 ///
 /// Files:    NAME.jsonl             the rows that count
 ///           .NAME.jsonl.new-5      rows of generation 5 that are to take their place; .NAME.jsonl.new without one
-///           .landfall/streams/...  the note: which generation has taken the place of the rows, and whether rows are
-///                                  being moved
+///           .landfall/streams/...  the note: which generation has taken the place of the rows, whether rows are being
+///                                  moved, and from where on rows are being appended
 /// Crashes:  at any point; open() finishes or undoes what was begun, and no row that was synced is lost or doubled:
 ///           * a swap is decided when the note with its generation is on disk. Work file there: the rename is still to
 ///             be done. Work file gone: it was done, and a later attempt of this generation continues NAME.jsonl.
 ///           * a failed replacement followed by an append: its rows are put behind NAME.jsonl. The note holds the place
 ///             from which; the work file goes last. Work file there: cut back to that place and copy again.
-///           * a last line that was not written whole is cut off.
+///           * a last line that was not written whole is cut off where the note says that it is ours. Any other last
+///             line without a line feed is somebody else's: it is kept, gets its line feed, and a warning says so.
 /// Threads:  open, write, commit, abandon: one at a time; sync from any, also meanwhile.
 /// Errors:   see io_error(). After a failed sync, or a write that could not be undone, every call throws that error as
 ///           Error(system): what the system dropped from its cache cannot be synced by asking again.
@@ -57,7 +61,7 @@ class StreamFile {
  public:
   /// `folder` outlives the file. `seed`: see RecordFormatter.
   StreamFile(DataFolder const& folder, landfall::DestinationStream const& stream, RecordFormat format,
-             std::uint64_t seed);
+             std::uint64_t seed, landfall::Notices notices = landfall::Notices());
 
   /// Makes the file ready for rows. May be called again when it has failed.
   void blocking_open();
@@ -75,21 +79,24 @@ class StreamFile {
   void blocking_abandon();
 
  private:
-  struct Note;
-
   void finish_interrupted(Folder const& folder) const;
-  void finish_merge(Folder const& folder, Note& note) const;
+  void finish_append(Folder const& folder, StreamNote& note) const;
+  void note_appending(std::uint64_t place, std::string_view first);
+  void forget_appending();
+  std::uint64_t end_last_line(File const& file) const;
+  void finish_merge(Folder const& folder, StreamNote& note) const;
   void merge(Folder const& folder, std::int64_t generation) const;
-  void put_behind(Folder const& folder, File const& work, std::uint64_t place, Note& note) const;
+  void put_behind(Folder const& folder, File const& work, std::uint64_t place, StreamNote& note) const;
   void remove_works_except(Folder const& folder, std::optional<std::int64_t> generation) const;
   std::string choose_name(Folder const& folder) const;
   std::vector<std::int64_t> work_generations(Folder const& folder) const;
   std::string work_name(std::int64_t generation) const;
   std::string work_name_without_generation() const;
   void swap(Folder const& folder) const;
+  bool is_work_file() const { return name_ != path_.file; }
 
-  Note read_note() const;
-  void write_note(Note const& note) const;
+  StreamNote read_note() const;
+  void write_note(StreamNote const& note) const;
 
   void throw_if_broken() const;
   void mark_broken(std::string cause);
@@ -99,11 +106,13 @@ class StreamFile {
   StreamPath path_;
   Replacement replacement_;
   RecordFormatter formatter_;
+  landfall::Notices notices_;
   File file_;
-  std::string name_;                          // of file_: the stream's own, or a work file
-  std::atomic<std::uint64_t> size_ = 0;       // whole batches, written
-  std::mutex sync_mutex_;                     // held by the one that syncs
-  std::optional<std::uint64_t> synced_size_;  // under sync_mutex_; none: nothing was synced yet
+  std::string name_;                             // of file_: the stream's own, or a work file
+  std::atomic<std::uint64_t> size_ = 0;          // whole batches, written
+  std::optional<std::uint64_t> appending_from_;  // as the note says; none: nothing was appended yet, or to a work file
+  std::mutex sync_mutex_;                        // held by the one that syncs
+  std::optional<std::uint64_t> synced_size_;     // under sync_mutex_; none: nothing was synced yet
   mutable std::mutex broken_mutex_;
   std::optional<landfall::Error> broken_;  // under broken_mutex_
 };

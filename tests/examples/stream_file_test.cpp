@@ -56,13 +56,14 @@ class StreamFileTest : public ::testing::Test {
     folder_ =
         fs::path(::testing::TempDir()) / ("stream_file_" + std::to_string(::getpid()) + "_" + std::to_string(++number));
     fs::remove_all(folder_);
+    notices_.listen([this](landfall::Notice const& notice) { warnings_.push_back(notice.text); });
   }
   ~StreamFileTest() override { fs::remove_all(folder_); }
 
   /// One sync of the stream; `hook` sees every step that changes the disk.
   void sync(landfall::DestinationStream const& stream, Rows const& rows, End end, StepHook hook = {}) {
     DataFolder const data(folder_.string(), std::move(hook));
-    StreamFile file(data, stream, RecordFormat::data, 1);
+    StreamFile file(data, stream, RecordFormat::data, 1, notices_);
     file.blocking_open();
     for (auto const& row : rows) {  // each in a batch of its own
       RecordMaker records(stream);
@@ -74,9 +75,11 @@ class StreamFileTest : public ::testing::Test {
 
   fs::path path() const { return folder_ / "public" / "users.jsonl"; }
 
-  std::optional<Rows> rows() const {
-    if (!fs::exists(path())) return std::nullopt;
-    std::ifstream file(path());
+  std::optional<Rows> rows() const { return rows_of(path()); }
+
+  static std::optional<Rows> rows_of(fs::path const& path) {
+    if (!fs::exists(path)) return std::nullopt;
+    std::ifstream file(path);
     Rows rows;
     for (std::string line; std::getline(file, line);) rows.push_back(line);
     return rows;
@@ -87,13 +90,20 @@ class StreamFileTest : public ::testing::Test {
     std::ofstream(file, std::ios::app) << text;
   }
 
-  Rows names() const {
+  Rows names() const { return names_in(folder_ / "public"); }
+
+  Rows names_of_notes() const { return names_in(folder_ / ".landfall" / "streams" / "public"); }
+
+  static Rows names_in(fs::path const& folder) {
     Rows names;
-    for (auto const& entry : fs::directory_iterator(folder_ / "public"))
-      names.push_back(entry.path().filename().string());
+    if (!fs::exists(folder)) return names;
+    for (auto const& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
+
+  /// Since the last call.
+  Rows warnings() { return std::exchange(warnings_, {}); }
 
   /// Runs `script` once for each step that changes the disk, killed right before that step, and then `check`.
   void kill_at_every_step(std::function<void()> const& prepare, std::function<void(StepHook)> const& script,
@@ -121,6 +131,8 @@ class StreamFileTest : public ::testing::Test {
   }
 
   fs::path folder_;
+  landfall::Notices notices_;
+  Rows warnings_;
 };
 
 TEST_F(StreamFileTest, WhatIsWrittenToAFileThatWasRemovedIsNotSafe) {
@@ -156,19 +168,160 @@ TEST_F(StreamFileTest, AStreamWithoutRecordsHasAnEmptyFile) {
   EXPECT_EQ(rows(), Rows{});
 }
 
-TEST_F(StreamFileTest, ATornLineIsCutOff) {
-  for (std::string const& torn : {std::string("{to"), std::string(200'000, 'x')}) {
+TEST_F(StreamFileTest, ALineThatAKillHasTornIsCutOff) {
+  for (std::string const& torn : {std::string("{to"), std::string(200'000, 'x'), std::string(3, '\0')}) {
     fs::remove_all(folder_);
-    write_raw(path(), "{1}\n{2}\n" + torn);
+    write_raw(path(), "{1}\n");
+    sync(append_stream(), {"{2}"}, End::killed);
+    write_raw(path(), torn);
     sync(append_stream(), {"{3}"}, End::good);
     EXPECT_EQ(rows(), (Rows{"{1}", "{2}", "{3}"}));
+    EXPECT_EQ(warnings(), Rows{});
   }
 }
 
-TEST_F(StreamFileTest, AFileThatIsOneTornLineBecomesEmpty) {
-  write_raw(path(), "{torn");
-  sync(append_stream(), {}, End::good);
-  EXPECT_EQ(rows(), Rows{});
+TEST_F(StreamFileTest, AFirstLineThatAKillHasTornIsCutOff) {
+  sync(append_stream(), {R"({"a":1})"}, End::killed);
+  fs::resize_file(path(), 3);
+  sync(append_stream(), {"{2}"}, End::good);
+  EXPECT_EQ(rows(), Rows{"{2}"});
+}
+
+TEST_F(StreamFileTest, TheNoteOfOneStreamSaysNothingOfAnother) {
+  auto other = append_stream();
+  other.descriptor.name = "others";
+  sync(append_stream(), {"{1}"}, End::killed);
+  write_raw(path(), "{to");
+  write_raw(folder_ / "public" / "others.jsonl", "{1}\n{foreign");
+  sync(other, {"{2}"}, End::good);
+  sync(append_stream(), {"{2}"}, End::good);
+  EXPECT_EQ(rows(), (Rows{"{1}", "{2}"}));
+  EXPECT_EQ(rows_of(folder_ / "public" / "others.jsonl"), (Rows{"{1}", "{foreign", "{2}"}));
+}
+
+/// What others may leave in the place of a stream's file, without a line feed at its end, between two syncs.
+struct ForeignRow {
+  char const* name;
+  std::optional<End> earlier_sync;  ///< of the rows {1} and {2}
+  bool removes = false;             ///< the file of the earlier sync
+  std::string adds;
+  Rows expected;
+};
+
+TEST_F(StreamFileTest, ALastLineThatIsNotOursIsKeptWithALineFeedAndAWarning) {
+  std::string const large(200'000, 'x');
+  std::vector<ForeignRow> const table = {
+      {"one line of another program", std::nullopt, false, "{foreign", {"{foreign", "{3}"}},
+      {"several lines", std::nullopt, false, "{0}\n{foreign", {"{0}", "{foreign", "{3}"}},
+      {"a large line", std::nullopt, false, large, {large, "{3}"}},
+      {"a blank", std::nullopt, false, "{0}\n ", {"{0}", " ", "{3}"}},
+      {"added after a good end", End::good, false, "{foreign", {"{1}", "{2}", "{foreign", "{3}"}},
+      {"added after a failure", End::bad, false, "{foreign", {"{1}", "{2}", "{foreign", "{3}"}},
+      {"a shorter file than the one of a killed sync", End::killed, true, "{f", {"{f", "{3}"}},
+      {"a longer one", End::killed, true, "{a row}\n{another}\n{foreign", {"{a row}", "{another}", "{foreign", "{3}"}},
+      {"one that begins like it", End::killed, true, "{1}{foreign", {"{1}{foreign", "{3}"}}};
+  for (auto const& row : table) {
+    SCOPED_TRACE(row.name);
+    fs::remove_all(folder_);
+    warnings();
+    if (row.earlier_sync) sync(append_stream(), {"{1}", "{2}"}, *row.earlier_sync);
+    if (row.removes) fs::remove(path());
+    write_raw(path(), row.adds);
+    sync(append_stream(), {"{3}"}, End::good);
+    EXPECT_EQ(rows(), row.expected);
+    auto const told = warnings();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_NE(told[0].find(path().string()), std::string::npos) << told[0];
+  }
+}
+
+TEST_F(StreamFileTest, AFileThatWasReplacedWhereASyncBeganInItIsNotCut) {
+  write_raw(path(), "{old}\n");
+  sync(append_stream(), {"{1}"}, End::killed);
+  fs::remove(path());
+  write_raw(path(), "{new}\n{1}\n{foreign");
+  sync(append_stream(), {"{2}"}, End::good);
+  EXPECT_EQ(rows(), (Rows{"{new}", "{1}", "{foreign", "{2}"}));
+}
+
+TEST_F(StreamFileTest, AForeignLastLineIsKeptByEveryWayToAddRows) {
+  std::string const foreign = "{old}\n{foreign";
+  write_raw(path(), foreign);
+  sync(truncate_stream(2), {"{a}"}, End::bad);
+  sync(append_stream(3), {"{b}"}, End::good);  // rows of the attempt are put behind
+  EXPECT_EQ(rows(), (Rows{"{old}", "{foreign", "{a}", "{b}"}));
+  sync(truncate_stream(4), {"{c}"}, End::good);
+  write_raw(path(), "{foreign");
+  sync(truncate_stream(4), {"{d}"}, End::good);  // goes on in the file that it has replaced
+  EXPECT_EQ(rows(), (Rows{"{c}", "{foreign", "{d}"}));
+  write_raw(path(), "{foreign");
+  sync(overwrite_stream(), {"{e}"}, End::bad);
+  EXPECT_EQ(rows(), (Rows{"{c}", "{foreign", "{d}", "{foreign"}));
+}
+
+TEST_F(StreamFileTest, AnAppendAfterAnOverwriteThatFollowsAKillCutsNothingOfOthers) {
+  for (auto const& replacing : {overwrite_stream(), truncate_stream(2)}) {
+    fs::remove_all(folder_);
+    sync(append_stream(), {"{1}"}, End::killed);
+    write_raw(path(), "{to");
+    sync(replacing, {"{1}"}, End::good);  // as the note says of the file before: {1} at its beginning
+    write_raw(path(), "{foreign");
+    sync(append_stream(3), {"{2}"}, End::good);
+    EXPECT_EQ(rows(), (Rows{"{1}", "{foreign", "{2}"}));
+  }
+}
+
+TEST_F(StreamFileTest, AKillDuringAnAppendToAForeignFileLosesNothingAndLeavesNoTornLine) {
+  auto const prepare = [&] { write_raw(path(), "{foreign"); };
+  auto const append = [&](StepHook hook) { sync(append_stream(), {"{1}"}, End::good, hook); };
+  kill_at_every_step(prepare, append, [&] {
+    bool const wrote = fs::file_size(path()) > std::string("{foreign\n").size();
+    bool const ended = names_of_notes().empty();
+    if (wrote && !ended) write_raw(path(), "{to");  // what the system had not written yet when we were killed
+    sync(append_stream(), {"{2}"}, End::good);
+    auto const seen = rows();
+    EXPECT_TRUE(seen == (Rows{"{foreign", "{2}"}) || seen == (Rows{"{foreign", "{1}", "{2}"}));
+  });
+}
+
+TEST_F(StreamFileTest, AKillDuringTheRepairOfATornLineLeavesNone) {
+  auto const prepare = [&] {
+    write_raw(path(), "{0}\n");
+    sync(append_stream(), {"{1}"}, End::killed);
+    write_raw(path(), "{to");
+  };
+  auto const append = [&](StepHook hook) { sync(append_stream(), {}, End::good, hook); };
+  kill_at_every_step(prepare, append, [&] {
+    append({});
+    EXPECT_EQ(rows(), (Rows{"{0}", "{1}"}));
+    EXPECT_EQ(names_of_notes(), Rows{});
+  });
+}
+
+TEST_F(StreamFileTest, WhatIsWrittenAfterAWriteThatFailedIsOursToo) {
+  {
+    bool noted = false;
+    bool fail = true;
+    DataFolder const data(folder_.string(), [&](std::string_view step) {
+      noted = noted || step == "rename";
+      if (noted && step == "write" && std::exchange(fail, false)) throw landfall::transient_error("no disk");
+    });
+    StreamFile file(data, append_stream(), RecordFormat::data, 1);
+    file.blocking_open();
+    RecordMaker records(append_stream());
+    EXPECT_THROW(file.blocking_write(records.batch_of({"{first}"}), Milliseconds()), landfall::Error);
+    file.blocking_write(records.batch_of({"{1}"}), Milliseconds());
+  }
+  write_raw(path(), "{to");
+  sync(append_stream(), {"{2}"}, End::good);
+  EXPECT_EQ(rows(), (Rows{"{1}", "{2}"}));
+}
+
+TEST_F(StreamFileTest, ANoteIsGoneAfterEveryEndOfASync) {
+  for (End const end : {End::good, End::bad}) {
+    sync(append_stream(), {"{1}"}, end);
+    EXPECT_EQ(names_of_notes(), Rows{});
+  }
 }
 
 TEST_F(StreamFileTest, OverwriteReplacesAtAGoodEndOnly) {
