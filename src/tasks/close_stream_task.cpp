@@ -34,9 +34,11 @@ std::optional<Error> incomplete_cause(StreamManager const& manager, EndOfStream 
         name, count);
   }
   return transient_error(
-      "stream {} is incomplete: no STATE came after its last record, so the source may have stopped early; old data is "
-      "kept",
-      name);
+      "stream {} is incomplete: the input ended with no STATE after its last record and no STREAM_STATUS, so nothing "
+      "tells that the source had finished it; {} records are loaded, old data is kept. A stream that replaces its old "
+      "data "
+      "needs a STATE after its last record, or the status COMPLETE, from the source",
+      name, count);
 }
 
 }  // namespace

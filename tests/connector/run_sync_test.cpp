@@ -110,6 +110,20 @@ TEST(RunSync, WithGenerationsAMissingStatusLeavesTheStreamIncomplete) {  // W4
   });
 }
 
+TEST(RunSync, WithoutStatusAndStateAnOverwriteSaysWhatTheSourceMustSend) {
+  WholeSync sync(1, {"users"});
+  sync.mode = DestinationSyncMode::overwrite;
+  sync.source.lines({record("users", 1), record("users", 2)});
+  auto const report = sync.run();
+  ASSERT_TRUE(report.outcome.error);
+  std::string const message = report.outcome.error->what();
+  for (auto const* const part : {"users", "no STATE after its last record and no STREAM_STATUS", "2 records",
+                                 "old data is kept", "needs a STATE after its last record, or the status COMPLETE"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+  EXPECT_EQ(sync.destination.count("close users incomplete"), 1U);
+}
+
 TEST(RunSync, ABrokenLineLoadsAndAcknowledgesWhatStoodBeforeIt) {
   for_each_seed([](std::uint64_t seed) {
     WholeSync sync(seed);

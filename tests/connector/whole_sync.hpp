@@ -56,6 +56,7 @@ class WholeSync {
     for (auto const& name : names) {
       DestinationStream stream;
       stream.descriptor = StreamDescriptor(name);
+      stream.destination_sync_mode = mode;
       if (with_generations) stream.generation_id = stream.minimum_generation_id = 1;
       streams.push_back(std::move(stream));
     }
@@ -84,6 +85,7 @@ class WholeSync {
   SyncOptions options;
   StopHandle stop;
   bool with_generations = false;
+  DestinationSyncMode mode = DestinationSyncMode::append;
   std::vector<std::string> names;
 };
 
