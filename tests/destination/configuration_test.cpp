@@ -1,6 +1,7 @@
 #include <landfall/destination/configuration.hpp>
 
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -106,6 +107,76 @@ TEST(Configuration, NeverShowsAValue) {
   EXPECT_THAT(refusal([] { Configuration::parse(R"({"password":"hunter2",})"); }), Not(HasSubstr("hunter2")));
   EXPECT_THAT(refusal([] { Configuration::parse(R"({"password":"hunter2"})").integer("password", 1); }),
               Not(HasSubstr("hunter2")));
+}
+
+struct Told {
+  std::vector<std::string> infos;
+  std::vector<std::string> warnings;
+};
+
+Told told_by(Configuration const& configuration) {
+  Told told;
+  configuration.notices().listen([&told](Notice const& notice) {
+    (notice.level == Notice::Level::info ? told.infos : told.warnings).push_back(notice.text);
+  });
+  configuration.notices().listen(nullptr);
+  return told;
+}
+
+TEST(Configuration, WarnsOfMembersThatNobodyHasAskedFor) {
+  auto const configuration = Configuration::parse(
+      R"({"host":"db","soft_delete":true,"nothing":null,"spill":{"directory":"/tmp","polcy":"x"},"other":{"a":1}})");
+  auto const copy = configuration;
+  copy.string("host");
+  configuration.boolean("soft_deletes", false);
+  configuration.section("spill").string("directory", "");
+  configuration.section("spill").section("more").string("in it", "");
+  configuration.warn_of_unknown_members({});
+  EXPECT_THAT(told_by(configuration).warnings,
+              testing::ElementsAre(
+                  "configuration: soft_delete is not a setting of this connector and is ignored; the configuration may "
+                  "hold host, soft_deletes, spill",
+                  "configuration: spill.polcy is not a setting of this connector and is ignored; spill may hold "
+                  "directory, more",
+                  "configuration: other is not a setting of this connector and is ignored; the configuration may hold "
+                  "host, soft_deletes, spill"));
+}
+
+TEST(Configuration, WarnsOfNothingThatTheSpecificationDescribes) {
+  auto const configuration = Configuration::parse(R"({"read later":1,"unknown":{"a":1}})");
+  configuration.warn_of_unknown_members({{"properties", {{"read later", {{"type", "integer"}}}}}});
+  auto const told = told_by(configuration);
+  ASSERT_EQ(told.warnings.size(), 1U);
+  EXPECT_THAT(told.warnings[0], HasSubstr("configuration: unknown is not a setting"));
+}
+
+TEST(Configuration, AllMembersAreAskedForAtOnce) {
+  auto const configuration = Configuration::parse(R"({"a":1,"b":{"c":1}})");
+  EXPECT_EQ(configuration.members().size(), 2U);
+  configuration.warn_of_unknown_members({});
+  EXPECT_TRUE(told_by(configuration).warnings.empty());
+}
+
+TEST(Configuration, TellsOfASettingWithoutMeaningWhereItIsSet) {
+  auto const configuration =
+      Configuration::parse(R"({"set":"x","empty":"","nothing":null,"off":false,"on":true,"section":{"set":0}})");
+  for (auto const* const name : {"set", "empty", "nothing", "off", "on", "absent"}) {
+    configuration.without_meaning(name, "there is none");
+  }
+  configuration.section("section").without_meaning("set", "there is none");
+  configuration.warn_of_unknown_members({});
+  auto const told = told_by(configuration);
+  EXPECT_THAT(told.infos, testing::ElementsAre("configuration: set has no meaning here: there is none",
+                                               "configuration: on has no meaning here: there is none",
+                                               "configuration: section.set has no meaning here: there is none"));
+  EXPECT_TRUE(told.warnings.empty());
+}
+
+TEST(Configuration, KnowsWhatIsGiven) {
+  auto const configuration = Configuration::parse(R"({"a":false,"b":null})");
+  EXPECT_TRUE(configuration.has("a"));
+  EXPECT_FALSE(configuration.has("b"));
+  EXPECT_FALSE(configuration.has("c"));
 }
 
 }  // namespace
