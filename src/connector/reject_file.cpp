@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 
@@ -71,8 +72,39 @@ std::string_view advice_for(int error_number) {
   }
 }
 
+Error failed(std::string const& path, char const* what, int error_number) {
+  return Error(class_of(error_number),
+               fmt::format("cannot {} the reject file {}: {}{}", what, path,
+                           std::generic_category().message(error_number), advice_for(error_number)));
+}
+
+// O_NONBLOCK: a pipe in its place must not keep us waiting.
+constexpr int open_flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+int open_file(std::string const& path, int more_flags) {
+  return uninterrupted([&] { return ::open(path.c_str(), open_flags | more_flags, 0600); });
+}
+
+// Whatever path was opened.
+void require_regular(std::string const& path, int fd) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) throw failed(path, "open", errno);
+  if (!S_ISREG(status.st_mode)) throw config_error("the reject file {} is not a regular file: name another", path);
+}
+
+std::string folder_of(std::string const& path) {
+  auto const parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
 std::string json_text(std::string_view text) {
   return boost::json::serialize(boost::json::string(repaired_utf8(std::string(text))));
+}
+
+bool is_whole_json(std::string_view text) {
+  boost::json::error_code error;
+  boost::json::parse(text, error);
+  return !error;
 }
 
 // Which of the batch's records are meant, in order; several reasons for one record are one line.
@@ -126,10 +158,21 @@ class FileLock {
   int fd_;
 };
 
+class FileCloser {
+ public:
+  explicit FileCloser(int fd) : fd_(fd) {}
+  FileCloser(FileCloser const&) = delete;
+  FileCloser& operator=(FileCloser const&) = delete;
+  ~FileCloser() { ::close(fd_); }
+
+ private:
+  int fd_;
+};
+
 // Brings the name of a file to disk. 0, or the error number.
 int sync_folder_of(std::string const& path) {
-  auto const parent = std::filesystem::path(path).parent_path().string();
-  int const fd = uninterrupted([&] { return ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_CLOEXEC); });
+  auto const folder = folder_of(path);
+  int const fd = uninterrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_CLOEXEC); });
   if (fd < 0) return errno;
   int const failure = uninterrupted([fd] { return ::fsync(fd); }) == 0 ? 0 : errno;
   ::close(fd);
@@ -156,26 +199,34 @@ awaitable<void> RejectFile::write(RecordBatch const& batch, std::vector<Rejected
   });
 }
 
+void RejectFile::blocking_check(std::string const& path) {
+  int fd = open_file(path, 0);
+  // One that is made and removed again could be another process's by then: a file of another name is tried.
+  auto probe = fmt::format("{}/.landfall-check-{}", folder_of(path), ::getpid());
+  bool const is_new = fd < 0 && errno == ENOENT && !path.ends_with('/');
+  if (is_new) fd = open_file(probe, O_CREAT | O_EXCL);
+  if (fd < 0) throw failed(path, "open", errno);
+  FileCloser const closer(fd);
+  if (is_new) ::unlink(probe.c_str());
+  require_regular(path, fd);
+}
+
 void RejectFile::blocking_open() {
-  // O_NONBLOCK: a pipe in its place must not keep us waiting.
-  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  fd_ = uninterrupted([this] { return ::open(path_.c_str(), flags, 0600); });
-  if (fd_ < 0) throw failed("open", errno);
-  struct stat status{};
-  if (::fstat(fd_, &status) != 0) throw failed("open", errno);
-  if (!S_ISREG(status.st_mode)) throw config_error("the reject file {} is not a regular file: name another", path_);
-  if (int const failure = sync_folder_of(path_)) throw failed("bring to disk the name of", failure);
+  fd_ = open_file(path_, O_CREAT);
+  if (fd_ < 0) throw failed(path_, "open", errno);
+  require_regular(path_, fd_);
+  if (int const failure = sync_folder_of(path_)) throw failed(path_, "bring to disk the name of", failure);
 }
 
 void RejectFile::blocking_append(std::string_view lines) {
   std::lock_guard const one_at_a_time(mutex_);
   if (broken_) throw *broken_;
   FileLock const lock(fd_);
-  if (int const failure = lock.acquire()) throw failed("lock", failure);
+  if (int const failure = lock.acquire()) throw failed(path_, "lock", failure);
   auto const place = blocking_end_of_whole_lines();
   blocking_write_whole(lines, place);
   if (uninterrupted([this] { return ::fdatasync(fd_); }) == 0) return;
-  auto const error = failed("bring to disk", errno);
+  auto const error = failed(path_, "bring to disk", errno);
   give_up(error);  // what the system dropped from its cache cannot be brought to disk by asking again
   throw error;
 }
@@ -190,44 +241,39 @@ void RejectFile::blocking_write_whole(std::string_view lines, std::uint64_t plac
       position += written;
       continue;
     }
-    auto const error = failed("write", errno);
+    auto const error = failed(path_, "write", errno);
     if (uninterrupted([&] { return ::ftruncate(fd_, static_cast<off_t>(place)); }) != 0) give_up(error);
     throw error;
   }
 }
 
-// Where the next line belongs. Whoever holds the lock may do away with half a line of ours: its writer is gone.
+// Where the next line belongs. Whoever holds the lock may do away with half a line of ours: its writer is gone. A whole
+// one may have lost its line feed in an editor.
 std::uint64_t RejectFile::blocking_end_of_whole_lines() const {
   off_t const size = ::lseek(fd_, 0, SEEK_END);
-  if (size < 0) throw failed("look at", errno);
+  if (size < 0) throw failed(path_, "look at", errno);
   std::string tail;
   for (off_t end = size; end > 0;) {
     std::string piece(static_cast<std::size_t>(std::min<off_t>(end, 64 << 10)), '\0');
     off_t const begin = end - static_cast<off_t>(piece.size());
     auto const read = uninterrupted([&] { return ::pread(fd_, piece.data(), piece.size(), begin); });
-    if (read != static_cast<ssize_t>(piece.size())) throw failed("read", read < 0 ? errno : EIO);
+    if (read != static_cast<ssize_t>(piece.size())) throw failed(path_, "read", read < 0 ? errno : EIO);
     auto const line_end = piece.rfind('\n');
     tail.insert(0, piece, line_end == std::string::npos ? 0 : line_end + 1);
     if (line_end != std::string::npos) break;
     end = begin;
   }
-  auto const is_ours = tail.starts_with(line_begin.substr(0, tail.size()));
+  auto const is_ours = tail.starts_with(line_begin.substr(0, tail.size())) && !is_whole_json(tail);
   auto const whole = static_cast<std::uint64_t>(size) - tail.size();
   if (tail.empty()) return whole;
   if (is_ours) {
-    if (::ftruncate(fd_, static_cast<off_t>(whole)) != 0) throw failed("shorten", errno);
+    if (::ftruncate(fd_, static_cast<off_t>(whole)) != 0) throw failed(path_, "shorten", errno);
     return whole;
   }
-  if (uninterrupted([&] { return ::pwrite(fd_, "\n", 1, size); }) != 1) throw failed("write", errno);
+  if (uninterrupted([&] { return ::pwrite(fd_, "\n", 1, size); }) != 1) throw failed(path_, "write", errno);
   return static_cast<std::uint64_t>(size) + 1;
 }
 
 void RejectFile::give_up(Error const& cause) { broken_ = Error(ErrorClass::system, cause.message()); }
-
-Error RejectFile::failed(char const* what, int error_number) const {
-  return Error(class_of(error_number),
-               fmt::format("cannot {} the reject file {}: {}{}", what, path_,
-                           std::generic_category().message(error_number), advice_for(error_number)));
-}
 
 }  // namespace landfall

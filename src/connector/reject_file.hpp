@@ -22,7 +22,7 @@ namespace landfall {
 /// Threads:   any; one writer at a time, other processes that append to the same file included (flock).
 /// Durable:   when write() returns, its lines and the file's name are on disk.
 /// Invariant: whole lines only: what a write could not finish is cut off again, what a crash left is cut off by the
-///            next writer. Foreign text without an end of line gets one.
+///            next writer. Foreign text, or a whole line, without an end of line gets one.
 /// Errors:    thrown, with the path and what to do: Error(config) for what only a person can change (the path, rights,
 /// a
 ///            file-size limit), Error(transient) for what may pass (a full disk). Error(system) from then on when
@@ -36,6 +36,9 @@ class RejectFile final : public RejectSink {
   RejectFile& operator=(RejectFile const&) = delete;
   ~RejectFile() override;
 
+  /// Whether it could be opened. Makes nothing that stays.
+  static void blocking_check(std::string const& path);
+
   awaitable<void> write(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected) override;
 
   std::string const& path() const noexcept { return path_; }
@@ -46,7 +49,6 @@ class RejectFile final : public RejectSink {
   void blocking_write_whole(std::string_view lines, std::uint64_t place);
   std::uint64_t blocking_end_of_whole_lines() const;
   void give_up(Error const& cause);
-  Error failed(char const* what, int error_number) const;
 
   std::string path_;
   int fd_ = -1;

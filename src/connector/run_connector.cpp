@@ -95,12 +95,6 @@ Configuration read_configuration(Run const& run) {
   return Configuration::parse(read_file("configuration", run.command_line.config_path));
 }
 
-std::unique_ptr<Destination> make_destination(Run const& run, Configuration const& configuration) {
-  auto destination = run.connector.make(configuration);
-  if (!destination) throw system_error("the connector made no destination");
-  return destination;
-}
-
 unsigned thread_count() { return std::max(2U, std::thread::hardware_concurrency()); }
 
 // False when nobody reads stdout any more; the exit code still tells how it went.
@@ -137,6 +131,11 @@ void log_large_record(spdlog::logger& logger, LargeRecord const& record) {
       stream, record.budget_bytes);
 }
 
+void log_notice(spdlog::logger& logger, Notice const& notice) {
+  bool const is_warning = notice.level == Notice::Level::warning;
+  logger.log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}", notice.text);
+}
+
 // Logs what the destination tells, in its order. Whoever tells it must not wait for a log: others print it.
 class NoticeLog : public std::enable_shared_from_this<NoticeLog> {
  public:
@@ -149,10 +148,7 @@ class NoticeLog : public std::enable_shared_from_this<NoticeLog> {
   // Prints all that was told so far: a pool that ends drops what it has not begun.
   void print() {
     std::lock_guard const turn(printing_);
-    while (auto const notice = next()) {
-      bool const is_warning = notice->level == Notice::Level::warning;
-      logger_->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}", notice->text);
-    }
+    while (auto const notice = next()) log_notice(*logger_, *notice);
   }
 
  private:
@@ -178,6 +174,27 @@ class NoticeLog : public std::enable_shared_from_this<NoticeLog> {
   std::mutex mutex_;
   std::deque<Notice> waiting_;
 };
+
+std::unique_ptr<Destination> make_destination(Run const& run, Configuration const& configuration) {
+  configuration.notices().listen([logger = run.logger](Notice const& notice) { log_notice(*logger, notice); });
+  auto destination = run.connector.make(configuration);
+  if (!destination) throw system_error("the connector made no destination");
+  configuration.warn_of_unknown_members(run.connector.specification.connection_specification);
+  return destination;
+}
+
+// Where records go that cannot be loaded, if anywhere: the command line wins over the settings.
+std::string reject_path(Run const& run, Configuration const& configuration) {
+  auto const& path = run.command_line.reject_path;
+  return path.empty() ? reject_file_path(configuration, process_environment) : path;
+}
+
+// What a sync would refuse before it begins.
+void check_as_write_would(Run const& run, Configuration const& configuration, SyncOptions const& options,
+                          Destination const& destination) {
+  blocking_check_options(options, destination);
+  if (auto const path = reject_path(run, configuration); !path.empty()) RejectFile::blocking_check(path);
+}
 
 // `check` blames the configuration for whatever went wrong (base design 2.8).
 Error as_config_error(Error const& error) {
@@ -212,6 +229,7 @@ int run_check(Run const& run) {
     auto const configuration = read_configuration(run);
     auto const options = sync_options(configuration, process_environment);
     auto const destination = make_destination(run, configuration);
+    check_as_write_would(run, configuration, options, *destination);
     auto const notices = std::make_shared<NoticeLog>(run.logger, asio::use_service<BlockingPool>(pool));
     destination->notices().listen(notices->listener());
     SystemClock clock;
@@ -283,10 +301,8 @@ struct Order {
   std::unique_ptr<RejectFile> reject_file;  // none: options.reject_sink is null
 };
 
-// Where records go that cannot be loaded, if anywhere: the command line wins over the settings.
 std::unique_ptr<RejectFile> open_reject_file(Run const& run, Configuration const& configuration) {
-  auto path = run.command_line.reject_path;
-  if (path.empty()) path = reject_file_path(configuration, process_environment);
+  auto path = reject_path(run, configuration);
   return path.empty() ? nullptr : std::make_unique<RejectFile>(std::move(path));
 }
 

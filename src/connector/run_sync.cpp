@@ -80,6 +80,16 @@ std::uint64_t bytes_for_held_states(std::uint64_t budget_bytes) {
   return std::max(budget_bytes / 2, few);
 }
 
+/// Errors: Error(config) where the limits of the options and of the destination leave nothing.
+GovernorSettings governor_settings(SyncOptions const& options, Destination const& destination,
+                                   std::size_t stream_count) {
+  GovernorSettings settings(stream_count, options.batch.bytes);
+  settings.narrow(destination.load_limits());
+  settings.concurrency = narrowed(settings.concurrency, options.load_concurrency, "load_concurrency");
+  settings.batch_bytes = narrowed(settings.batch_bytes, options.load_batch_bytes, "load_batch_bytes");
+  return settings;
+}
+
 /// Everything one sync consists of, in the order in which it must live: the budget outlives whatever holds its bytes,
 /// the scope goes before whatever its tasks use.
 class SyncAssembly {
@@ -157,7 +167,7 @@ class SyncAssembly {
   LauncherParts make_parts(Destination& destination, ByteSource& source, MessageSink& sink) {
     LauncherParts parts(scope_, sync_, checkpoint_queue_, open_stream_queue_, has_thrown_);
     parts.configuration = options_.launcher;
-    parts.load = governor_settings(destination);
+    parts.load = governor_settings(options_, destination, sync_.catalog().streams().size());
     parts.batch_bytes = &batch_bytes_;
     parts.on_load_change = options_.on_load_change;
     ReaderOptions reader;
@@ -221,14 +231,6 @@ class SyncAssembly {
           std::make_unique<SpilledRecords>(*resumed_in_, memory_for_reading_back_, batch, SpillKeep::until_complete));
     }
     return batches;
-  }
-
-  GovernorSettings governor_settings(Destination const& destination) const {
-    GovernorSettings settings(sync_.catalog().streams().size(), options_.batch.bytes);
-    settings.narrow(destination.load_limits());
-    settings.concurrency = narrowed(settings.concurrency, options_.load_concurrency, "load_concurrency");
-    settings.batch_bytes = narrowed(settings.batch_bytes, options_.load_batch_bytes, "load_batch_bytes");
-    return settings;
   }
 
   SpillPolicy spill_policy(SpillStore const* store) const noexcept {
@@ -308,22 +310,29 @@ void check(DestinationCatalog const& catalog, SyncOptions const& options) {
   }
 }
 
+std::shared_ptr<SpillStorage> spill_storage(SyncOptions const& options) {
+  if (options.spill_storage) return options.spill_storage;
+  return std::make_shared<FolderStorage>(options.spill.directory_or_default());
+}
+
+/// Otherwise batches stay in memory when the disk cannot be used.
+bool needs_spill(SpillSettings const& spill) {
+  return spill.policy == SpillPolicy::always || (spill.policy != SpillPolicy::never && !spill.directory.empty());
+}
+
 /// Null: batches stay in memory. Where nobody chose a directory, none is needed.
 awaitable<std::unique_ptr<SpillStore>> open_spill_store(SyncOptions const& options, DestinationCatalog const& catalog,
                                                         Clock& clock) {
   if (options.spill.policy == SpillPolicy::never) co_return nullptr;
   std::optional<Error> failure;
   try {
-    auto storage = options.spill_storage;
-    if (!storage) storage = std::make_shared<FolderStorage>(options.spill.directory_or_default());
-    auto store = std::make_unique<SpillStore>(options.spill, std::move(storage), clock, catalog);
+    auto store = std::make_unique<SpillStore>(options.spill, spill_storage(options), clock, catalog);
     co_await store->open();
     co_return store;
   } catch (Error const& error) {
     failure = error;
   }
-  bool const is_needed = options.spill.policy == SpillPolicy::always || !options.spill.directory.empty();
-  if (is_needed) throw Error(*failure);
+  if (needs_spill(options.spill)) throw Error(*failure);
   if (options.on_spill_failure) options.on_spill_failure(*failure);
   co_return nullptr;
 }
@@ -337,6 +346,12 @@ awaitable<void> close_spill_store(SpillStore& store, std::function<void(Error co
 }
 
 }  // namespace
+
+void blocking_check_options(SyncOptions const& options, Destination const& destination) {
+  check(options);
+  static_cast<void>(governor_settings(options, destination, 1));
+  if (needs_spill(options.spill)) spill_storage(options)->blocking_check_writable();
+}
 
 awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,
                                DestinationCatalog catalog, SyncOptions options, StopHandle stop) {

@@ -83,6 +83,15 @@ class RejectFileTest : public testing::Test {
     }
   }
 
+  static std::string check_refusal(std::string const& where) {
+    try {
+      RejectFile::blocking_check(where);
+      return "accepted";
+    } catch (Error const& error) {
+      return error.what();
+    }
+  }
+
   fs::path folder_;
   RecordMaker users_{stream(StreamDescriptor("users"))};
 };
@@ -151,6 +160,23 @@ TEST_F(RejectFileTest, HalfALineOfACrashIsCutOff) {
   EXPECT_EQ(content().find('x'), std::string::npos);
 }
 
+TEST_F(RejectFileTest, AWholeLineThatHasLostItsEndIsKept) {
+  std::string const line = R"({"stream":"users","data":{"id":1}})";
+  put(line);
+  auto const batch = users_.batch_of({"{}"});
+  RejectFile file(path());
+  await(file.write(batch, all_of(batch, "no")));
+  EXPECT_EQ(content().rfind(line + "\n{\"stream\":\"users\"", 0), 0U) << content();
+}
+
+TEST_F(RejectFileTest, ACheckLeavesEverythingAsItWas) {
+  EXPECT_EQ(check_refusal(path()), "accepted");
+  EXPECT_TRUE(fs::is_empty(folder_));
+  put("kept");
+  EXPECT_EQ(check_refusal(path()), "accepted");
+  EXPECT_EQ(content(), "kept");
+}
+
 TEST_F(RejectFileTest, ForeignTextIsKeptAndEnded) {
   put("notes of somebody");
   auto const batch = users_.batch_of({"{}"});
@@ -195,6 +221,7 @@ TEST_F(RejectFileTest, AWrongPathIsAConfigErrorFromTheStart) {
                          Row{path("folder"), "Is a directory; name a file"}, Row{path("pipe"), "is not a regular file"},
                          Row{"/dev/null", "is not a regular file"}}) {
     auto const message = refusal(row.where);
+    EXPECT_EQ(check_refusal(row.where), message);
     EXPECT_NE(message.find(row.where), std::string::npos) << message;
     EXPECT_NE(message.find(row.reason), std::string::npos) << message;
   }

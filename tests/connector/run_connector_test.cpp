@@ -288,6 +288,83 @@ TEST_F(RunConnector, EveryFailedCheckIsOneStatusOneTraceAndCode0) {
   }
 }
 
+/// What an operator set, with which a sync could not begin.
+struct UnusableSettings {
+  char const* name;
+  std::string landfall;  // the section
+  std::string variable;
+  std::string reason;
+};
+
+TEST_F(RunConnector, ACheckRefusesTheSettingsThatAWriteRefuses) {
+  auto const text = file("no folder");
+  std::vector<UnusableSettings> const table = {
+      {"a spill directory that is missing", R"({"spill": {"directory": "/nowhere/spill"}})", "", "/nowhere/spill"},
+      {"one that is a file", fmt::format(R"({{"spill": {{"directory": "{}"}}}})", text), "", text},
+      {"one in the environment", "{}", "LANDFALL_SPILL_DIRECTORY=/nowhere/spill", "/nowhere/spill"},
+      {"no temporary folder, where one is needed", R"({"spill": {"policy": "always"}})", "TMPDIR=/nowhere", "spill"},
+      {"resume without a directory", R"({"spill": {"resume": true}})", "", "directory"},
+      {"resume in the environment", "{}", "LANDFALL_SPILL_RESUME=true", "directory"},
+      {"resume with another policy", R"({"spill": {"resume": true, "directory": "/tmp", "policy": "never"}})", "",
+       "always"},
+      {"a reject file in no folder", R"({"reject_file": "/nowhere/rejected"})", "", "/nowhere/rejected"},
+      {"one below a file", fmt::format(R"({{"reject_file": "{}/rejected"}})", text), "", text},
+      {"one that is a folder", R"({"reject_file": "/tmp"})", "", "/tmp"},
+      {"one that is none", R"({"reject_file": "/dev/null"})", "", "/dev/null"},
+      {"one in the environment", "{}", "LANDFALL_REJECT_FILE=/nowhere/rejected", "/nowhere/rejected"}};
+  for (auto const& row : table) {
+    SCOPED_TRACE(row.name);
+    std::vector<std::string> variables;
+    if (!row.variable.empty()) variables.push_back(row.variable);
+    auto const configuration = fmt::format(R"({{"landfall": {}}})", row.landfall);
+    Process write(write_arguments(configuration), variables, -1);
+    write.end_input();
+    int const code = write.exit_code();
+    Process check({"check", "--config", file(configuration)}, variables, -1);
+    EXPECT_EQ(check.exit_code(), 0);
+    auto const statuses = check.messages("CONNECTION_STATUS");
+    ASSERT_EQ(statuses.size(), 1U) << check.out;
+    auto const& status = statuses[0].at("connectionStatus");
+    EXPECT_EQ(code, 1) << "it can be written with";
+    EXPECT_EQ(status.at("status"), "FAILED");
+    std::string const message(status.at("message").as_string());
+    EXPECT_NE(message.find(row.reason), std::string::npos) << message;
+  }
+}
+
+TEST_F(RunConnector, ACheckOfWhereThingsWouldGoLeavesNothingBehind) {
+  std::string folder = testing::TempDir() + "landfall_check_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  for (auto const* const resume : {"false", "true"}) {
+    auto const configuration = fmt::format(
+        R"({{"landfall": {{"reject_file": "{0}/rejected", "spill": {{"directory": "{0}", "resume": {1}}}}}}})", folder,
+        resume);
+    Process process({"check", "--config", file(configuration)}, {}, -1);
+    EXPECT_EQ(process.exit_code(), 0);
+    ASSERT_EQ(process.messages().size(), 1U) << process.out;
+    EXPECT_EQ(process.messages()[0].at("connectionStatus").at("status"), "SUCCEEDED");
+  }
+  EXPECT_EQ(::rmdir(folder.c_str()), 0) << "something is in it";
+}
+
+TEST_F(RunConnector, MembersThatNobodyReadsAreWarnedOfWithoutTheirValues) {
+  constexpr std::string_view configuration = R"({"lod": "s3cret", "check": "", "landfall": {"batch_seconds": 1}})";
+  for (auto const& arguments :
+       {std::vector<std::string>{"check", "--config", file(configuration)}, write_arguments(configuration)}) {
+    SCOPED_TRACE(arguments[0]);
+    Process process(arguments, {}, -1);
+    process.end_input();
+    EXPECT_EQ(process.exit_code(), 0);
+    std::vector<std::string> warnings;
+    for (auto const& log : process.messages("LOG")) {
+      if (log.at("log").at("level") == "WARN") warnings.emplace_back(log.at("log").at("message").as_string());
+    }
+    ASSERT_EQ(warnings.size(), 1U) << process.out;
+    EXPECT_EQ(warnings[0].rfind("configuration: lod is not a setting", 0), 0U) << warnings[0];
+    EXPECT_EQ(process.out.find("s3cret"), std::string::npos);
+  }
+}
+
 TEST_F(RunConnector, ACheckIsTriedAgainWhenNobodyAnswers) {
   Process process({"check", "--config", file(R"({"check_fails_times": 2})")}, {}, -1);
   EXPECT_EQ(process.exit_code(), 0);

@@ -124,6 +124,26 @@ TEST(RunSync, WithoutStatusAndStateAnOverwriteSaysWhatTheSourceMustSend) {
   EXPECT_EQ(sync.destination.count("close users incomplete"), 1U);
 }
 
+struct PlainDestination : Destination {
+  awaitable<std::unique_ptr<StreamLoader>> open(DestinationStream const&) override { co_return nullptr; }
+};
+
+TEST(RunSync, OptionsAreCheckedAgainstThemselvesAndTheDisk) {
+  PlainDestination const destination;
+  EXPECT_NO_THROW(blocking_check_options(SyncOptions(), destination));
+  SyncOptions no_range;
+  no_range.load_concurrency = LoadRange(3, 2, std::nullopt);
+  EXPECT_THROW(blocking_check_options(no_range, destination), Error);
+  SyncOptions no_records;
+  no_records.batch.records = 0;
+  EXPECT_THROW(blocking_check_options(no_records, destination), Error);
+  SyncOptions nowhere;
+  nowhere.spill.directory = "/nowhere";
+  EXPECT_THROW(blocking_check_options(nowhere, destination), Error);
+  nowhere.spill.policy = SpillPolicy::never;
+  EXPECT_NO_THROW(blocking_check_options(nowhere, destination));
+}
+
 TEST(RunSync, ABrokenLineLoadsAndAcknowledgesWhatStoodBeforeIt) {
   for_each_seed([](std::uint64_t seed) {
     WholeSync sync(seed);

@@ -23,8 +23,9 @@ struct Connector {
 /// The process: `spec`, `check --config FILE`, `write --config FILE --catalog FILE`, as the platform calls them.
 ///
 /// Returns the exit code: 0 only when every stream completed and every STATE was answered; 1 for a failed sync, 2 for
-/// wrong usage, 143 after SIGTERM and 130 after SIGINT. `check` answers 0 with a CONNECTION_STATUS, good or bad.
-/// It ends the process itself, with the same codes, at a second signal and when a call ignores its cancellation.
+/// wrong usage, 143 after SIGTERM and 130 after SIGINT. `check` answers 0 with a CONNECTION_STATUS, good or bad; bad
+/// also for settings with which `write` could not begin. It ends the process itself, with the same codes, at a second
+/// signal and when a call ignores its cancellation.
 ///
 /// Must be called from main before any thread is started: it takes over stdin, stdout, SIGTERM, SIGINT, SIGPIPE and
 /// SIGXFSZ. While it runs, what is printed to stdout by others goes to stderr.

@@ -112,6 +112,11 @@ struct SyncOptions {
   std::function<void(SyncProgress const&)> on_progress;   ///< called each stats interval, on the control strand; quick
 };
 
+/// Tries what run_sync() would try with these options before it begins: whether they contradict each other, or the
+/// limits of the destination, and whether batches can be written where they would wait. Leaves nothing behind. May
+/// block. Errors: as run_sync().
+void blocking_check_options(SyncOptions const& options, Destination const& destination);
+
 /// One whole sync without a process: reads `source`, loads into `destination`, writes STATE messages to `sink`.
 ///
 /// Threads:  awaited on any executor; tasks run on the caller's executor, each on a strand of its own. (A caller on a
