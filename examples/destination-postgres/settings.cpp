@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <boost/json/object.hpp>
@@ -37,21 +39,53 @@ int number_of(Configuration const& configuration, std::string const& name, int f
   return static_cast<int>(number);
 }
 
-TlsSettings tls_of(Configuration const& configuration) {
+/// A setting of another connector, or of a JDBC URL, in place of the one that is ours.
+/// Errors: Error(config) when both are given and differ.
+template <class Value>
+void agree(Value& ours, bool is_ours_given, std::string_view our_name, std::optional<Value> const& other,
+           std::string_view other_name) {
+  if (!other) return;
+  if (is_ours_given && ours != *other) {
+    throw config_error("{} and {} contradict each other: remove one of them", our_name, other_name);
+  }
+  ours = *other;
+}
+
+/// Whether the connection is encrypted, as older configurations say it.
+std::string older_tls_mode(Configuration const& configuration, Configuration const& section) {
+  if (!configuration.has("ssl")) return TlsSettings().mode;
+  bool const ssl = configuration.boolean("ssl", false);
+  bool const is_contradicted = section.has("mode") && ssl == (section.string("mode") == "disable");
+  if (is_contradicted) configuration.notices().info("configuration: ssl has no meaning here: ssl_mode.mode counts");
+  return ssl ? "require" : "disable";
+}
+
+void tell_what_tls_ignores(Configuration const& section, TlsSettings const& tls) {
+  if (tls.mode != "disable") return;
+  for (auto const* const name : {"ca_certificate", "client_certificate", "client_key", "client_key_password"}) {
+    section.without_meaning(name, "the connection is not encrypted");
+  }
+}
+
+TlsSettings tls_of(Configuration const& configuration, JdbcParameters const& jdbc) {
   Configuration const section = configuration.section("ssl_mode");
   TlsSettings tls;
-  // What older configurations say: encrypted or not.
-  if (configuration.members().contains("ssl")) tls.mode = configuration.boolean("ssl", false) ? "require" : "disable";
-  tls.mode = section.string("mode", tls.mode);
+  tls.mode = section.string("mode", older_tls_mode(configuration, section));
   if (std::ranges::find(tls_modes, tls.mode) == tls_modes.end()) {
     throw config_error("ssl_mode.mode must be one of {}", fmt::join(tls_modes, ", "));
   }
+  bool const insists_on_tls = !section.has("mode") && configuration.boolean("ssl", false);
+  if (insists_on_tls && jdbc.tls_mode && *jdbc.tls_mode != "disable") tls.mode = *jdbc.tls_mode;
+  agree(tls.mode, section.has("mode") || insists_on_tls, section.has("mode") ? "ssl_mode.mode" : "ssl", jdbc.tls_mode,
+        "sslmode in jdbc_url_params");
   tls.ca_certificate = section.string("ca_certificate", "");
   tls.client_certificate = section.string("client_certificate", "");
   tls.client_key = section.string("client_key", "");
   tls.client_key_password = text_of("ssl_mode.client_key_password", section.string("client_key_password", ""));
+  tell_what_tls_ignores(section, tls);
   bool const verifies = tls.mode.starts_with("verify-");
-  if (verifies && tls.ca_certificate.empty()) {
+  bool const has_root = std::ranges::find(jdbc.libpq, "sslrootcert", &Parameter::name) != jdbc.libpq.end();
+  if (verifies && tls.ca_certificate.empty() && !has_root) {
     throw config_error(
         "ssl_mode.ca_certificate is needed to verify the server: paste the certificate (PEM) of who signed "
         "the server's");
@@ -62,69 +96,55 @@ TlsSettings tls_of(Configuration const& configuration) {
   return tls;
 }
 
-// ---- jdbc_url_params ----
-
-struct JdbcParameter {
-  std::string_view jdbc;
-  std::string_view libpq;
-};
-/// Those that mean the same here.
-constexpr std::array<JdbcParameter, 4> jdbc_parameters = {{{"ApplicationName", "application_name"},
-                                                           {"options", "options"},
-                                                           {"tcpKeepAlive", "keepalives"},
-                                                           {"targetServerType", "target_session_attrs"}}};
-
-std::string libpq_value(std::string_view value) {
-  if (value == "true") return "1";
-  if (value == "false") return "0";
-  if (value == "primary" || value == "master") return "read-write";
-  return std::string(value);
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
-        std::isxdigit(static_cast<unsigned char>(text[i + 2])) != 0) {
-      decoded += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
-}
-
-Parameter parameter_of(std::string_view pair) {
-  std::size_t const equals = std::min(pair.find('='), pair.size());
-  std::string_view const name = pair.substr(0, equals);
-  auto const known = std::ranges::find(jdbc_parameters, name, &JdbcParameter::jdbc);
-  if (known == jdbc_parameters.end() || equals == pair.size()) {
-    std::vector<std::string_view> names;
-    for (JdbcParameter const& parameter : jdbc_parameters) names.push_back(parameter.jdbc);
-    throw config_error("jdbc_url_params: {} is not known here, only {}: take it away", name, fmt::join(names, ", "));
-  }
-  Parameter parameter;
-  parameter.name = known->libpq;
-  parameter.value = text_of("jdbc_url_params", libpq_value(percent_decoded(pair.substr(equals + 1))));
-  return parameter;
-}
-
-std::vector<Parameter> parameters_of(std::string_view pairs) {
-  std::vector<Parameter> parameters;
-  while (!pairs.empty()) {
-    std::size_t const end = std::min(pairs.find('&'), pairs.size());
-    if (end > 0) parameters.push_back(parameter_of(pairs.substr(0, end)));
-    pairs.remove_prefix(std::min(end + 1, pairs.size()));
-  }
-  return parameters;
-}
-
 void refuse_tunnels(Configuration const& configuration) {
-  std::string const method = configuration.section("tunnel_method").string("tunnel_method", "NO_TUNNEL");
+  Configuration const section = configuration.section("tunnel_method");
+  for (auto const* const name : {"tunnel_host", "tunnel_port", "tunnel_user", "tunnel_user_password", "ssh_key"}) {
+    section.without_meaning(name, "no tunnel is opened");
+  }
+  std::string const method = section.string("tunnel_method", "NO_TUNNEL");
   if (method == "NO_TUNNEL") return;
   throw config_error(
       "tunnel_method: tunnels are not opened here: open one (ssh -L), and give its end as host and port");
+}
+
+/// What Airbyte's own destination would do with these, and this one need not.
+void tell_what_has_no_meaning(Configuration const& configuration) {
+  for (auto const* const name : {"raw_data_schema", "internal_table_schema"}) {
+    configuration.without_meaning(name, "all tables of a stream are in the stream's own schema");
+  }
+  if (!configuration.boolean("unconstrained_number", true)) {
+    configuration.notices().info(
+        "configuration: unconstrained_number has no meaning here: numeric columns have no limits");
+  }
+}
+
+std::optional<bool> soft_deletes_of_others(Configuration const& configuration) {
+  std::string const mode = configuration.string("cdc_deletion_mode", "");
+  if (mode.empty()) return std::nullopt;
+  if (mode != "Hard delete" && mode != "Soft delete") {
+    throw config_error("cdc_deletion_mode must be \"Hard delete\" or \"Soft delete\"");
+  }
+  return mode == "Soft delete";
+}
+
+std::optional<bool> raw_data_only_of_others(Configuration const& configuration) {
+  if (!configuration.has("disable_type_dedupe")) return std::nullopt;
+  return configuration.boolean("disable_type_dedupe", false);
+}
+
+void read_timeouts(Settings& settings, Configuration const& configuration, JdbcParameters const& jdbc) {
+  constexpr int longest = std::numeric_limits<int>::max() / 1000;  // the server counts milliseconds
+  settings.connect_timeout_seconds =
+      number_of(configuration, "connect_timeout_seconds", settings.connect_timeout_seconds, 1, longest);
+  agree(settings.connect_timeout_seconds, configuration.has("connect_timeout_seconds"), "connect_timeout_seconds",
+        jdbc.connect_timeout_seconds, "connectTimeout or loginTimeout in jdbc_url_params");
+  settings.reconnect_seconds = number_of(configuration, "reconnect_seconds", settings.reconnect_seconds, 0, longest);
+  settings.statement_timeout_seconds =
+      number_of(configuration, "statement_timeout_seconds", settings.statement_timeout_seconds, 0, longest);
+  agree(settings.statement_timeout_seconds, configuration.has("statement_timeout_seconds"), "statement_timeout_seconds",
+        jdbc.statement_timeout_seconds, "socketTimeout in jdbc_url_params");
+  settings.lock_timeout_seconds =
+      number_of(configuration, "lock_timeout_seconds", settings.lock_timeout_seconds, 0, longest);
 }
 
 // ---- spec ----
@@ -190,21 +210,19 @@ Settings settings_of(Configuration const& configuration) {
   if (settings.schema.empty()) throw config_error("schema is empty: name one, or leave it away for public");
   settings.username = required(configuration, "username");
   settings.password = text_of("password", configuration.string("password", ""));
-  settings.tls = tls_of(configuration);
-  settings.more = parameters_of(configuration.string("jdbc_url_params", ""));
-  settings.raw_data_only =
-      configuration.boolean("raw_data_only", false) || configuration.boolean("disable_type_dedupe", false);
+  auto jdbc = jdbc_parameters(configuration.string("jdbc_url_params", ""), configuration.notices());
+  settings.tls = tls_of(configuration, jdbc);
+  read_timeouts(settings, configuration, jdbc);
+  settings.more = std::move(jdbc.libpq);
+  settings.raw_data_only = configuration.boolean("raw_data_only", false);
+  agree(settings.raw_data_only, configuration.has("raw_data_only"), "raw_data_only",
+        raw_data_only_of_others(configuration), "disable_type_dedupe");
   settings.soft_deletes = configuration.boolean("soft_deletes", false);
+  agree(settings.soft_deletes, configuration.has("soft_deletes"), "soft_deletes", soft_deletes_of_others(configuration),
+        "cdc_deletion_mode");
   settings.drop_cascade = configuration.boolean("drop_cascade", false);
   settings.connections = number_of(configuration, "connections", settings.connections, 1, 64);
-  constexpr int longest = std::numeric_limits<int>::max() / 1000;  // the server counts milliseconds
-  settings.connect_timeout_seconds =
-      number_of(configuration, "connect_timeout_seconds", settings.connect_timeout_seconds, 1, longest);
-  settings.reconnect_seconds = number_of(configuration, "reconnect_seconds", settings.reconnect_seconds, 0, longest);
-  settings.statement_timeout_seconds =
-      number_of(configuration, "statement_timeout_seconds", settings.statement_timeout_seconds, 0, longest);
-  settings.lock_timeout_seconds =
-      number_of(configuration, "lock_timeout_seconds", settings.lock_timeout_seconds, 0, longest);
+  tell_what_has_no_meaning(configuration);
   return settings;
 }
 
@@ -223,7 +241,7 @@ landfall::ConnectorSpecification specification() {
   properties["ssl_mode"] = tls_property(6);
   properties["jdbc_url_params"] =
       property(7, "string", "Connection parameters",
-               "key=value, with & between them: ApplicationName, options, tcpKeepAlive, targetServerType.");
+               "As in a JDBC URL: key=value, with & between them. The log says which ones have no meaning here.");
   properties["raw_data_only"] =
       with(property(8, "boolean", "Raw data only",
                     "Tables have the whole record as JSONB in _airbyte_data, instead of a column for each field."),

@@ -5,6 +5,8 @@
 
 #include <landfall/landfall.hpp>
 
+#include "jdbc_parameters.hpp"
+
 namespace postgres {
 
 /// How the connection is encrypted, and who is believed to be the server. Files are given as their text.
@@ -14,12 +16,6 @@ struct TlsSettings {
   std::string client_certificate;   ///< PEM, or empty
   std::string client_key;           ///< PEM, or empty
   std::string client_key_password;  ///< or empty
-};
-
-/// One of libpq's connection parameters.
-struct Parameter {
-  std::string name;
-  std::string value;
 };
 
 /// What a user configures.
@@ -42,7 +38,9 @@ struct Settings {
   int lock_timeout_seconds = 60;      ///< 0: none
 };
 
-/// Errors: Error(config) which names the member.
+/// Takes configurations of Airbyte's own destination for PostgreSQL, too. What of them has no meaning here is told to
+/// the configuration's notices. Errors: Error(config) which names the member, also where two members contradict each
+/// other.
 Settings settings_of(landfall::Configuration const& configuration);
 
 landfall::ConnectorSpecification specification();

@@ -1,5 +1,10 @@
 #include "settings.hpp"
 
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
@@ -129,9 +134,19 @@ TEST(PostgresSettings, ABadValueIsNamedAndSecretsAreNot) {
       {"ssl_mode.client_key", R"("")", "needed together"},
       {"ssl_mode.client_certificate", R"("")", "needed together"},
       {"ssl_mode.client_key_password", R"("s3cret\u0000")", "NUL"},
-      {"jdbc_url_params", R"("sslpassword=s3cret")", "sslpassword is not known here, only ApplicationName"},
-      {"jdbc_url_params", R"("options")", "options"},
-      {"jdbc_url_params", R"("options=%00")", "NUL"},
+      {"jdbc_url_params", R"("options=%00")", "options has a NUL"},
+      {"jdbc_url_params", R"("sslmode=s3cret")", "sslmode must be one of disable, allow"},
+      {"jdbc_url_params", R"("sslmode=disable")", "ssl_mode.mode and sslmode in jdbc_url_params contradict"},
+      {"jdbc_url_params", R"("connectTimeout=s3cret")", "connectTimeout must be a whole number of seconds"},
+      {"jdbc_url_params", R"("connectTimeout=-1")", "connectTimeout must be a whole number of seconds"},
+      {"jdbc_url_params", R"("loginTimeout=9")", "connect_timeout_seconds and connectTimeout or loginTimeout"},
+      {"jdbc_url_params", R"("socketTimeout=9")", "statement_timeout_seconds and socketTimeout"},
+      {"jdbc_url_params", R"("targetServerType=s3cret")", "targetServerType must be one of any, primary"},
+      {"jdbc_url_params", R"("tcpKeepAlive=s3cret")", "tcpKeepAlive must be one of true, false"},
+      {"cdc_deletion_mode", R"("s3cret")", "must be \"Hard delete\" or \"Soft delete\""},
+      {"cdc_deletion_mode", R"("Hard delete")", "soft_deletes and cdc_deletion_mode contradict"},
+      {"cdc_deletion_mode", R"(true)", "a string"},
+      {"disable_type_dedupe", R"(false)", "raw_data_only and disable_type_dedupe contradict"},
       {"raw_data_only", R"("s3cret")", ""},
       {"drop_cascade", R"(1)", ""},
       {"soft_deletes", R"("yes")", ""},
@@ -159,6 +174,163 @@ TEST(PostgresSettings, ABadValueIsNamedAndSecretsAreNot) {
       EXPECT_THAT(error.what(), Not(HasSubstr("s3cret")));
     }
   }
+}
+
+/// The shortest configuration, with more members.
+object with_more(object more) {
+  object members{{"host", "h"}, {"database", "d"}, {"username", "u"}};
+  for (auto& [name, member] : more) members[name] = std::move(member);
+  return members;
+}
+
+struct Told {
+  std::vector<std::string> infos;
+  std::vector<std::string> warnings;
+};
+
+/// Whatever is told of a configuration, by the connector and about members that it did not read.
+Told told_of(object const& more) {
+  landfall::Configuration const configuration(with_more(more));
+  Told told;
+  configuration.notices().listen([&told](landfall::Notice const& notice) {
+    (notice.level == landfall::Notice::Level::info ? told.infos : told.warnings).push_back(notice.text);
+  });
+  postgres::settings_of(configuration);
+  configuration.warn_of_unknown_members(postgres::specification().connection_specification);
+  configuration.notices().listen(nullptr);
+  return told;
+}
+
+std::string parameters_of(std::string const& jdbc_url_params) {
+  std::string text;
+  for (auto const& [name, its_value] : settings_of(with_more({{"jdbc_url_params", jdbc_url_params}})).more) {
+    text += name + "=" + its_value + ";";
+  }
+  return text;
+}
+
+TEST(PostgresSettings, ParametersOfAJdbcUrlMeanTheSameHere) {
+  EXPECT_EQ(parameters_of(""), "");
+  EXPECT_EQ(parameters_of("&&ApplicationName = sync &"), "application_name=sync;");
+  EXPECT_EQ(parameters_of("tcpKeepAlive=false"), "keepalives=0;");
+  EXPECT_EQ(parameters_of("targetServerType=any"), "target_session_attrs=any;");
+  for (auto const* const type : {"primary", "master", "preferPrimary"}) {
+    EXPECT_EQ(parameters_of(std::string("targetServerType=") + type), "target_session_attrs=read-write;") << type;
+  }
+  EXPECT_EQ(parameters_of("options=-c%20geqo=off&currentSchema=my%20lake,public"),
+            R"(options=-c geqo=off -c search_path=my\ lake,public;)");
+  EXPECT_EQ(parameters_of("gssEncMode=allow&channelBinding=require&sslrootcert=/ca.pem"),
+            "gssencmode=prefer;channel_binding=require;sslrootcert=/ca.pem;");
+  EXPECT_EQ(parameters_of("connectTimeout=30&socketTimeout=40&sslmode=allow&prepareThreshold=0"), "");
+}
+
+TEST(PostgresSettings, ParametersOfAJdbcUrlThatAreSettingsHere) {
+  auto settings = settings_of(with_more({{"jdbc_url_params", "sslmode=require&connectTimeout=30&socketTimeout=40"}}));
+  EXPECT_EQ(settings.tls.mode, "require");
+  EXPECT_EQ(settings.connect_timeout_seconds, 30);
+  EXPECT_EQ(settings.statement_timeout_seconds, 40);
+  settings = settings_of(with_more({{"jdbc_url_params", "connectTimeout=30&loginTimeout=60&ssl=true"}}));
+  EXPECT_EQ(settings.connect_timeout_seconds, 60);
+  EXPECT_EQ(settings.tls.mode, "require");
+  EXPECT_EQ(settings_of(with_more({{"jdbc_url_params", "sslmode=verify-ca&sslrootcert=/ca.pem"}})).tls.mode,
+            "verify-ca");
+  EXPECT_EQ(settings_of(with_more({{"jdbc_url_params", "connectTimeout=0"}})).connect_timeout_seconds, 15);
+}
+
+TEST(PostgresSettings, WhatIsSaidTwiceMayAgree) {
+  auto const settings = settings_of(with_more({{"ssl", false},
+                                               {"ssl_mode", {{"mode", "disable"}}},
+                                               {"soft_deletes", true},
+                                               {"cdc_deletion_mode", "Soft delete"},
+                                               {"raw_data_only", true},
+                                               {"disable_type_dedupe", true},
+                                               {"connect_timeout_seconds", 30},
+                                               {"jdbc_url_params", "sslmode=disable&connectTimeout=30"}}));
+  EXPECT_EQ(settings.tls.mode, "disable");
+  EXPECT_TRUE(settings.soft_deletes);
+  EXPECT_TRUE(settings.raw_data_only);
+}
+
+TEST(PostgresSettings, TheEncryptionOfAJdbcUrlCountsAgainstAnOlderSetting) {
+  EXPECT_EQ(settings_of(with_more({{"ssl", false}, {"jdbc_url_params", "sslmode=require"}})).tls.mode, "require");
+  EXPECT_EQ(settings_of(with_more({{"ssl", true}, {"jdbc_url_params", "sslmode=prefer"}})).tls.mode, "prefer");
+  EXPECT_THROW(settings_of(with_more({{"ssl", true}, {"jdbc_url_params", "sslmode=disable"}})), Error);
+}
+
+TEST(PostgresSettings, TheDeletionModeOfAirbytesOwnDestinationCounts) {
+  EXPECT_TRUE(settings_of(with_more({{"cdc_deletion_mode", "Soft delete"}})).soft_deletes);
+  EXPECT_FALSE(settings_of(with_more({{"cdc_deletion_mode", "Hard delete"}})).soft_deletes);
+  EXPECT_FALSE(settings_of(with_more({{"cdc_deletion_mode", nullptr}})).soft_deletes);
+}
+
+TEST(PostgresSettings, AConfigurationOfAirbytesOwnDestinationIsTakenWithoutAWarning) {
+  auto const told = told_of({{"port", 5432},
+                             {"schema", "public"},
+                             {"password", "s3cret"},
+                             {"ssl", false},
+                             {"ssl_mode", {{"mode", "disable"}}},
+                             {"tunnel_method", {{"tunnel_method", "NO_TUNNEL"}}},
+                             {"raw_data_schema", "airbyte_internal"},
+                             {"disable_type_dedupe", false},
+                             {"drop_cascade", false},
+                             {"unconstrained_number", true},
+                             {"cdc_deletion_mode", "Soft delete"},
+                             {"jdbc_url_params", "sslmode=disable&connectTimeout=30"}});
+  EXPECT_THAT(told.warnings, ::testing::IsEmpty());
+  ASSERT_EQ(told.infos.size(), 1U);
+  EXPECT_THAT(told.infos[0], HasSubstr("raw_data_schema has no meaning here"));
+}
+
+struct MeaninglessMember {
+  char const* name;
+  value given;
+  object beside;
+};
+
+TEST(PostgresSettings, EachMemberWithoutMeaningIsToldOnce) {
+  object const disabled{{"ssl_mode", {{"mode", "disable"}}}};
+  std::vector<MeaninglessMember> const members = {
+      {"raw_data_schema", "x", {}},
+      {"internal_table_schema", "x", {}},
+      {"unconstrained_number", false, {}},
+      {"ssl", true, disabled},
+      {"ssl", false, {{"ssl_mode", {{"mode", "require"}}}}},
+      {"ssl_mode.ca_certificate", "s3cret", disabled},
+      {"ssl_mode.client_key_password", "s3cret", disabled},
+      {"tunnel_method.tunnel_host", "x", {{"tunnel_method", {{"tunnel_method", "NO_TUNNEL"}}}}},
+      {"tunnel_method.ssh_key", "s3cret", {{"tunnel_method", {{"tunnel_method", "NO_TUNNEL"}}}}}};
+  for (auto const& member : members) {
+    SCOPED_TRACE(member.name);
+    object more = member.beside;
+    set(more, member.name, member.given);
+    auto const told = told_of(more);
+    EXPECT_THAT(told.warnings, ::testing::IsEmpty());
+    ASSERT_EQ(told.infos.size(), 1U);
+    EXPECT_THAT(told.infos[0], HasSubstr(std::string(member.name) + " has no meaning here"));
+    EXPECT_THAT(told.infos[0], Not(HasSubstr("s3cret")));
+  }
+}
+
+TEST(PostgresSettings, AnUnknownMemberOrParameterIsAWarningWithoutItsValue) {
+  for (auto const* const name : {"soft_delete", "ssl_mode.client_kye", "tunnel_method.host", "landfal"}) {
+    object more{{"ssl_mode", {{"mode", "require"}}}, {"tunnel_method", object()}};
+    set(more, name, "s3cret");
+    auto const told = told_of(more);
+    ASSERT_EQ(told.warnings.size(), 1U) << name;
+    EXPECT_THAT(told.warnings[0], HasSubstr(std::string(name) + " is not a setting"));
+    EXPECT_THAT(told.warnings[0], Not(HasSubstr("s3cret")));
+  }
+  for (auto const* const name : {"prepareThreshold", "reWriteBatchedInserts", "sslpassword", "SSLMode", "user",
+                                 "targetServerType=secondary", "connectTimeout=0", "ssl=false"}) {
+    std::string const parameter = name;
+    bool const has_value = parameter.find('=') != std::string::npos;
+    auto const told = told_of({{"jdbc_url_params", has_value ? parameter : parameter + "=s3cret"}});
+    ASSERT_EQ(told.warnings.size(), 1U) << name;
+    EXPECT_THAT(told.warnings[0], HasSubstr(parameter.substr(0, parameter.find('=')) + " is ignored"));
+    EXPECT_THAT(told.warnings[0], Not(HasSubstr("s3cret")));
+  }
+  EXPECT_THAT(told_of({{"jdbc_url_params", "binaryTransfer"}}).warnings, ::testing::SizeIs(1));
+  EXPECT_THAT(told_of({{"jdbc_url_params", "ssl=true"}}).warnings, ::testing::ElementsAre(HasSubstr("ca_certificate")));
 }
 
 TEST(PostgresSettings, TheSpecificationHasWhatUsersKnow) {
