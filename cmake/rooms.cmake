@@ -86,11 +86,32 @@ endfunction()
 
 # g++ 12 thinks of the text in an empty optional<string> as uninitialized where much is inlined: in tests.
 set(landfall_test_options $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+if(LANDFALL_SANITIZE)
+  list(APPEND landfall_test_options -O0)  # the library is optimised; to optimise instrumented tests, too, takes as long
+endif()
+
+# The tests of a program, each as one of ctest's. Under a sanitizer many take less time than their process needs to
+# begin: there each of ctest's is a quarter of the program. COST: those with a higher one begin first.
+function(landfall_discover_tests program prefix)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "COST" "")
+  if(NOT arg_COST)
+    set(arg_COST 0)
+  endif()
+  if(NOT LANDFALL_SANITIZE)
+    gtest_discover_tests(${program} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${prefix} PROPERTIES COST ${arg_COST})
+    return()
+  endif()
+  foreach(share 0 1 2 3)
+    add_test(NAME ${prefix}${share} COMMAND ${program})
+    set_tests_properties(${prefix}${share} PROPERTIES COST ${arg_COST}
+                         ENVIRONMENT "GTEST_TOTAL_SHARDS=4;GTEST_SHARD_INDEX=${share}")
+  endforeach()
+endfunction()
 
 # One test program for each room: tests/<room>/*.cpp, linked with that room and those below it. Of landfall::testing it
 # takes what it names, as members of an archive: so the simulation serves the ground floor too.
 function(landfall_room_tests room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "COST" "LIBRARIES")
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${room}/*.cpp)
   if(NOT sources)
     return()
@@ -111,5 +132,5 @@ function(landfall_room_tests room)
       break()
     endif()
   endforeach()
-  gtest_discover_tests(${room}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX ${room}.)
+  landfall_discover_tests(${room}_test ${room}. COST ${arg_COST})
 endfunction()
