@@ -1,5 +1,8 @@
 #include <landfall/table/one_spelling.hpp>
 
+#include <cstddef>
+#include <utility>
+
 #include <landfall/runtime/assert.hpp>
 
 #include "table/json_spelling.hpp"
@@ -20,6 +23,17 @@ std::string_view spell_number(std::string_view number) noexcept {
   return number == "-0" ? "0" : number;
 }
 
+/// An offset is a part of its value: no day is known, to which it would belong in UTC.
+std::string_view spell_time_with_zone(std::string_view time, std::string& buffer) {
+  std::string_view const short_time = without_spare_zeros(time, buffer);
+  if (!short_time.ends_with("+00:00") && !short_time.ends_with("-00:00")) return short_time;
+  constexpr std::size_t offset_size = 6;
+  std::string made(short_time.substr(0, short_time.size() - offset_size));
+  made += 'Z';
+  buffer = std::move(made);
+  return buffer;
+}
+
 }  // namespace
 
 std::string_view one_spelling(ColumnType type, std::string_view value, std::string& buffer) {
@@ -30,6 +44,7 @@ std::string_view one_spelling(ColumnType type, std::string_view value, std::stri
     case ColumnType::timestamp:
       return without_spare_zeros(value, buffer);
     case ColumnType::time_with_timezone:
+      return spell_time_with_zone(value, buffer);
     case ColumnType::timestamp_with_timezone:
       return utc_moment(value, buffer);
     case ColumnType::json:

@@ -5,7 +5,6 @@
 
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/error.hpp>
-#include <landfall/table/one_spelling.hpp>
 
 #include "table/cell_maker.hpp"
 #include "table/changes.hpp"
@@ -14,6 +13,7 @@
 #include "table/json_value.hpp"
 #include "table/object_walker.hpp"
 #include "table/text_arena.hpp"
+#include "table/utc_moment.hpp"
 
 namespace landfall {
 namespace {
@@ -146,7 +146,7 @@ struct StoredValueReader::Implementation {
     Conversion const own = make(from, string_value(quoted));
     if (own.is_lost() || to == from) return own;
     text.assign(own.cell.text);
-    if (is_moment(to) && has_zone(from) && !has_zone(to)) text = std::string(one_spelling(from, text, buffer));
+    if (is_moment(to) && has_zone(from) && !has_zone(to)) text = std::string(utc_moment(text, buffer));
     if (is_timestamp(from) && to == ColumnType::date) {
       TimestampParts const parts(text);
       text = std::string(parts.date) + std::string(parts.era);

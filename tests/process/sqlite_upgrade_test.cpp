@@ -101,7 +101,7 @@ TEST_F(SqliteUpgrade, EveryTableGoesOnAndNothingIsLost) {
   EXPECT_EQ(result.exit_code, 0) << result.failure();
 
   EXPECT_THAT(rows(SqlText() << "SELECT id, text, flag, number, day, time, time_z, at, at_z, json FROM everything"),
-              ElementsAre("1 01 1 1.5 2024-01-31 10:00:00.5 08:00:00Z 2024-01-31T10:00:00.5 2024-01-31T08:00:00Z "
+              ElementsAre("1 01 1 1.5 2024-01-31 10:00:00.5 10:00:00+02:00 2024-01-31T10:00:00.5 2024-01-31T08:00:00Z "
                           "{\"a\": [1, 2.0]}",
                           "2 - - - - - - - - -"));
   EXPECT_THAT(rows(SqlText() << "SELECT id, \"Name_580dd8ed86\", name FROM twins"),

@@ -112,6 +112,7 @@ constexpr ConversionRow rows[] = {
     {time_with_timezone, "10:00:00Z", number, none},
     {time_with_timezone, "10:00:00Z", date, none},
     {time_with_timezone, "10:00:00+02:00", time, "moment 08:00:00"},
+    {time_with_timezone, "01:00:00.5+02:00", time, "moment 23:00:00.5"},
     {time_with_timezone, "10:00:00Z", time_with_timezone, "moment 10:00:00Z"},
     {time_with_timezone, "10:00:00Z", timestamp, none},
     {time_with_timezone, "10:00:00Z", timestamp_with_timezone, none},

@@ -11,8 +11,8 @@ namespace landfall {
 /// numbers, moments or JSON as text.
 ///
 /// number:  no zeros behind the last digit of its fraction, no minus at 0.
-/// Moments: no zeros at the end of a fraction of a second; with a time zone in UTC, with a Z (a time without a date
-///          stays within its day).
+/// Moments: no zeros at the end of a fraction of a second; a timestamp with a time zone in UTC, with a Z. A time with a
+///          time zone keeps its offset, which is a part of its value (as in SQL), with a Z for none.
 /// json:    no white space, members in the order of their names and each once (the last counts), characters as
 ///          themselves but for what JSON wants escaped, numbers as above, without an exponent where that takes no more
 ///          than 1,100 digits.
