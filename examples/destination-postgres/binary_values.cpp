@@ -96,6 +96,19 @@ std::int64_t take_offset(std::string_view& text) {
 
 }  // namespace
 
+std::string copy_header() {
+  std::string bytes("PGCOPY\n\377\r\n\0", 11);
+  append_32(bytes, 0);  // flags
+  append_32(bytes, 0);  // no extension of the header
+  return bytes;
+}
+
+std::string copy_end() {
+  std::string bytes;
+  append_16(bytes, 0xffff);
+  return bytes;
+}
+
 void append_16(std::string& bytes, std::uint16_t number) { append_big_endian(bytes, number); }
 void append_32(std::string& bytes, std::uint32_t number) { append_big_endian(bytes, number); }
 void append_64(std::string& bytes, std::uint64_t number) { append_big_endian(bytes, number); }

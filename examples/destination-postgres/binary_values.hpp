@@ -11,6 +11,10 @@ namespace postgres {
 
 // Values as COPY BINARY wants them: the length in bytes, then the bytes, in network order. All are appended.
 
+/// What stands before the rows, and behind them. A row is its number of values (append_16()), and its values.
+std::string copy_header();
+std::string copy_end();
+
 void append_16(std::string& bytes, std::uint16_t number);
 void append_32(std::string& bytes, std::uint32_t number);
 void append_64(std::string& bytes, std::uint64_t number);

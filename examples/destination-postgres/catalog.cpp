@@ -4,6 +4,7 @@
 
 #include <landfall/table/naming.hpp>
 
+#include "carry_over.hpp"
 #include "column_types.hpp"
 #include "key_index.hpp"
 #include "owners.hpp"
@@ -94,6 +95,7 @@ std::optional<landfall::ExistingTable> look_at(Connection& connection, TableName
   }
   found.schema = schema_of(connection, table);
   if (auto note = note_of(connection, table)) found.take_note(std::move(*note));
+  found.immovable = immovable_parts_of(connection, table);
   bool const is_ours = found.schema.find(meta_column(landfall::MetaColumns::generation_id)) != nullptr;
   found.state = is_ours ? state_of(connection, table) : landfall::TableState::empty();
   return found;

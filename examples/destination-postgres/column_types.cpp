@@ -62,14 +62,6 @@ landfall::TableColumn column_of(std::string name, std::string const& type, bool 
   return column;
 }
 
-SqlText reading_function() {
-  SqlText sql;
-  sql << "CREATE OR REPLACE FUNCTION pg_temp._landfall_read(value text, wanted anyelement) RETURNS anyelement "
-         "LANGUAGE plpgsql AS $$ BEGIN wanted := value; RETURN wanted; EXCEPTION WHEN data_exception THEN RETURN NULL; "
-         "END $$";
-  return sql;
-}
-
 void add_converted(SqlText& sql, landfall::TableColumn const& from, ColumnType to) {
   if (from.type == to) {
     sql << from.name;
@@ -77,15 +69,9 @@ void add_converted(SqlText& sql, landfall::TableColumn const& from, ColumnType t
     add_text(sql, from);
   } else if (to == ColumnType::json) {
     sql << "to_jsonb(" << from.name << ")";
-  } else if (to == ColumnType::number && from.type == ColumnType::integer) {
-    sql << from.name << "::numeric";
-  } else if (to == ColumnType::integer && from.type == ColumnType::number) {
-    sql << "CASE WHEN " << from.name << " = trunc(" << from.name << ") AND " << from.name
-        << " BETWEEN -9223372036854775808 AND 9223372036854775807 THEN " << from.name << "::bigint END";
   } else {
-    sql << "pg_temp._landfall_read(";
-    add_text(sql, from);
-    sql << ", NULL::" << type_name(to) << ")";
+    LANDFALL_ASSERT(to == ColumnType::number && from.type == ColumnType::integer);
+    sql << from.name << "::numeric";
   }
 }
 

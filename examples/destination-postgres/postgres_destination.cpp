@@ -6,8 +6,9 @@ namespace postgres {
 
 namespace {
 
-landfall::TableSettings table_settings(Settings const& settings) {
+landfall::TableSettings table_settings(Settings const& settings, landfall::Notices const& notices) {
   landfall::TableSettings made;
+  made.notices = notices;
   made.names = name_rules();
   made.limits = value_limits();
   made.default_schema = settings.schema;
@@ -23,7 +24,7 @@ PostgresDestination::PostgresDestination(landfall::Configuration const& configur
 
 PostgresDestination::PostgresDestination(Settings const& settings)
     : PostgresStore(settings),
-      TableDestination(tables, table_settings(settings)),
+      TableDestination(tables, table_settings(settings, PostgresStore::notices)),
       connections_(static_cast<std::uint64_t>(settings.connections)) {}
 
 landfall::ConnectorSpecification PostgresDestination::spec() { return specification(); }

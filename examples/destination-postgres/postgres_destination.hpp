@@ -10,7 +10,8 @@ namespace postgres {
 
 /// Made before the TableDestination which works on it.
 struct PostgresStore {
-  explicit PostgresStore(Settings settings) : tables(std::move(settings)) {}
+  explicit PostgresStore(Settings settings) : tables(std::move(settings), notices) {}
+  landfall::Notices notices;
   PostgresTables tables;
 };
 

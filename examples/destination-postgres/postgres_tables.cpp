@@ -6,71 +6,26 @@
 
 #include "advisory_lock.hpp"
 #include "batch_marks.hpp"
+#include "carry_over.hpp"
 #include "catalog.hpp"
-#include "column_types.hpp"
 #include "key_index.hpp"
 #include "owners.hpp"
 #include "replica_identity.hpp"
 #include "row_copy.hpp"
+#include "table_changes.hpp"
 #include "upsert.hpp"
+#include "views.hpp"
 
 namespace postgres {
 
 using landfall::awaitable;
 using landfall::Identifier;
 using landfall::SqlText;
-using landfall::TableColumn;
 using landfall::TableName;
 using landfall::TableNote;
 using landfall::TableSchema;
 
 namespace {
-
-void add_definition(SqlText& sql, TableColumn const& column) {
-  sql << column.name << " " << type_name(column.type);
-  if (!column.nullable) sql << " NOT NULL";
-}
-
-void create_table(Connection& connection, TableName const& table, TableSchema const& schema) {
-  lock_names_of(connection, table.schema);
-  SqlText sql;
-  sql << "CREATE TABLE " << table << " (";
-  bool is_first = true;
-  for (TableColumn const& column : schema.columns) {
-    if (!std::exchange(is_first, false)) sql << ", ";
-    add_definition(sql, column);
-  }
-  sql << ")";
-  connection.run(sql);
-  create_key_index(connection, table, schema.primary_key);
-}
-
-void add_nullability(SqlText& sql, TableColumn const& column) {
-  sql << "ALTER COLUMN " << column.name
-      << (column.nullable ? landfall::SqlLiteral(" DROP NOT NULL") : landfall::SqlLiteral(" SET NOT NULL"));
-}
-
-/// One statement for all columns: the table is written anew once at most.
-void alter_columns(Connection& connection, TableName const& table, landfall::SchemaChange const& change) {
-  SqlText sql;
-  sql << "ALTER TABLE " << table << " ";
-  bool is_first = true;
-  auto const next = [&]() -> SqlText& {
-    if (!std::exchange(is_first, false)) sql << ", ";
-    return sql;
-  };
-  for (TableColumn const& column : change.retired) next() << "DROP COLUMN " << column.name;
-  for (TableColumn const& column : change.added) add_definition(next() << "ADD COLUMN ", column);
-  for (auto const& [from, to] : change.retyped) {
-    next() << "ALTER COLUMN " << to.name << " TYPE " << type_name(to.type) << " USING ";
-    add_converted(sql, from, to.type);
-    if (from.nullable != to.nullable) add_nullability(next(), to);
-  }
-  for (auto const& [from, to] : change.renullable) add_nullability(next(), to);
-  if (is_first) return;
-  if (!change.retyped.empty()) connection.run(reading_function());
-  connection.run(sql);
-}
 
 void move_all(Connection& connection, TableName const& from, TableName const& to, TableSchema const& schema) {
   SqlText sql;
@@ -80,28 +35,19 @@ void move_all(Connection& connection, TableName const& from, TableName const& to
   connection.run(sql);
 }
 
-/// Who may read a table may read the one that takes its place.
-void copy_grants(Connection& connection, TableName const& from, TableName const& to) {
-  SqlText names;
-  names << "SELECT set_config('landfall.schema', $1, true), set_config('landfall.from', $2, true), "
-           "set_config('landfall.to', $3, true)";
-  connection.run(names, {from.schema.text(), from.table.text(), to.table.text()});
-  SqlText sql;
-  sql << "DO $$ DECLARE one record; BEGIN FOR one IN SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE "
-         "quote_ident(pg_get_userbyid(a.grantee)) END AS grantee, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' "
-         "ELSE '' END AS option FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace CROSS JOIN "
-         "aclexplode(c.relacl) AS a WHERE n.nspname = current_setting('landfall.schema') AND c.relname = "
-         "current_setting('landfall.from') AND a.grantee <> c.relowner LOOP EXECUTE format('GRANT %s ON TABLE %I.%I TO "
-         "%s%s', one.privilege_type, current_setting('landfall.schema'), current_setting('landfall.to'), one.grantee, "
-         "one.option); END LOOP; END $$";
-  connection.run(sql);
-}
-
 void rename_table(Connection& connection, TableName const& from, TableName const& to) {
   lock_names_of(connection, to.schema);
   SqlText sql;
   sql << "ALTER TABLE " << from << " RENAME TO " << to.table;
   connection.run(sql);
+}
+
+/// Those that have left the schema: their columns went along.
+void add_fields(Connection& connection, TableName const& table, TableNote const& of_before) {
+  auto note = note_of(connection, table);
+  if (!note) return;
+  note->fields.insert(of_before.fields.begin(), of_before.fields.end());
+  write_note(connection, table, *note);
 }
 
 void create_schema_if_missing(Connection& connection, Identifier const& schema) {
@@ -166,6 +112,10 @@ void PostgresTables::drop_table(Connection& connection, TableName const& table) 
   drop_note(connection, table);
 }
 
+void PostgresTables::tell(std::string const& text) const {
+  if (!text.empty()) notices_.info(text);
+}
+
 awaitable<void> PostgresTables::check() {
   TableName const table(Identifier(connections_.settings().schema), Identifier("_landfall_check"));
   auto try_out = [&table](Connection& connection) {
@@ -221,9 +171,7 @@ awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, T
   auto change_it = [&](Connection& connection) {
     lock_until_commit(connection, table);
     landfall::SchemaChange const left = landfall::change_between(table, schema_of(connection, table), wanted);
-    if (left.key_changes) drop_key_index(connection, table);
-    alter_columns(connection, table, left);
-    if (left.key_changes) create_key_index(connection, table, wanted.primary_key);
+    change_table(connection, table, left, wanted, note ? note->fields : std::map<Identifier, std::string>());
     if (note) write_note(connection, table, *note);
   };
   co_await connections_.transact(change_it);
@@ -292,7 +240,7 @@ awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema
   auto merge = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
-    ensure_replica_identity(connection, to);
+    tell(ensure_replica_identity(connection, to));
     with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, schema, rule); });
     if (source == Source::is_dropped) drop_table(connection, from);
   };
@@ -303,13 +251,31 @@ awaitable<void> PostgresTables::replace(TableName target, TableName source, std:
   auto swap = [&](Connection& connection) {
     lock_until_commit(connection, target);
     if (!table_exists(connection, source)) return;
-    if (table_exists(connection, target)) copy_grants(connection, target, source);
-    drop_table(connection, target);
+    if (table_exists(connection, target)) {
+      take_place_of(connection, target, source);
+    } else {
+      rename_table(connection, source, target);
+      move_note(connection, source, target);
+    }
     if (done_with) drop_table(connection, *done_with);
-    rename_table(connection, source, target);
-    move_note(connection, source, target);
+    tell(ensure_replica_identity(connection, target));
   };
   co_await connections_.transact(swap);
+}
+
+// With all that users have made of the table, and of views that read it.
+void PostgresTables::take_place_of(Connection& connection, TableName const& target, TableName const& source) const {
+  CarryOver carry_over(connection, target, source);
+  ViewsInTheWay views(connection, target);
+  auto const old_note = note_of(connection, target);
+  drop_table(connection, target);
+  rename_table(connection, source, target);
+  move_note(connection, source, target);
+  if (old_note) add_fields(connection, target, *old_note);
+  carry_over.finish();
+  bool const drops = connections_.settings().drop_cascade;
+  auto const left_away = views.make_again(drops ? ViewsInTheWay::Broken::stays_away : ViewsInTheWay::Broken::fails);
+  for (std::string const& one : left_away) notices_.warn(one);
 }
 
 }  // namespace postgres

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include <landfall/destination/notices.hpp>
 #include <landfall/table/naming.hpp>
 #include <landfall/table/row_reader.hpp>
 #include <landfall/table/table_operations.hpp>
@@ -24,7 +25,9 @@ landfall::ValueLimits value_limits();
 /// Threads: any.
 class PostgresTables final : public landfall::TableOperations {
  public:
-  explicit PostgresTables(Settings settings) : connections_(std::move(settings)) {}
+  /// `notices`: what it has done to tables that people should know.
+  explicit PostgresTables(Settings settings, landfall::Notices notices = landfall::Notices())
+      : connections_(std::move(settings)), notices_(std::move(notices)) {}
 
   landfall::awaitable<void> check() override;
   landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
@@ -50,8 +53,13 @@ class PostgresTables final : public landfall::TableOperations {
  private:
   landfall::awaitable<void> ensure_marks();
   void drop_table(Connection& connection, landfall::TableName const& table) const;
+  void take_place_of(Connection& connection, landfall::TableName const& target,
+                     landfall::TableName const& source) const;
+
+  void tell(std::string const& text) const;
 
   Connections connections_;
+  landfall::Notices notices_;
   std::atomic<bool> has_marks_ = false;
 };
 

@@ -32,16 +32,14 @@ void append_row(std::string& bytes, landfall::TableSchema const& schema, landfal
 
 void send_rows(Connection& connection, landfall::CopyIn const& rows) {
   constexpr std::size_t enough_to_send = 64 * 1024;
-  std::string bytes("PGCOPY\n\377\r\n\0", 11);
-  append_32(bytes, 0);  // flags
-  append_32(bytes, 0);  // no extension of the header
+  std::string bytes = copy_header();
   for (landfall::Record const& record : rows.records) {
     append_row(bytes, *rows.schema, rows.rows->read(record));
     if (bytes.size() < enough_to_send) continue;
     connection.put(bytes);
     bytes.clear();
   }
-  append_16(bytes, 0xffff);
+  bytes += copy_end();
   connection.put(bytes);
   connection.end_copy();
 }

@@ -275,12 +275,12 @@ TEST_F(PostgresFailures, WhatIsNoTableIsKnownByItsKind) {
   }
 }
 
-TEST_F(PostgresFailures, AViewOnATableThatIsReplacedNeedsDropCascade) {
+TEST_F(PostgresFailures, AMaterializedViewOnATableThatIsReplacedNeedsDropCascade) {
   TableName const swap = named("swap");
   run(tables.create(users, schema(), {}));
   run(tables.create(swap, schema(), {}));
   run(tables.copy_in(two_rows_for(swap)));
-  database.run(sql_of("CREATE VIEW readers AS SELECT id FROM users"));
+  database.run(sql_of("CREATE MATERIALIZED VIEW readers AS SELECT id FROM users"));
   Error const error = failure_of(tables.replace(users, swap, std::nullopt));
   EXPECT_EQ(error.error_class(), ErrorClass::config);
   EXPECT_THAT(error.message(), HasSubstr("set drop_cascade"));
@@ -290,7 +290,7 @@ TEST_F(PostgresFailures, AViewOnATableThatIsReplacedNeedsDropCascade) {
   PostgresTables cascading(settings);
   run(cascading.replace(users, swap, std::nullopt));
   EXPECT_EQ(count("SELECT count(*) FROM users"), 2);
-  EXPECT_EQ(count("SELECT count(*) FROM pg_views WHERE viewname = 'readers'"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM pg_matviews WHERE matviewname = 'readers'"), 0);
 }
 
 TEST_F(PostgresFailures, WhoMayReadATableMayReadTheOneThatReplacesIt) {

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <landfall/table/table_schema.hpp>
+
+#include "connection.hpp"
+
+namespace postgres {
+
+/// True when the server itself makes of each value what a new one would be: any value as text or JSON, whole numbers as
+/// numbers. Other values go through landfall's own reading (StoredValueReader).
+bool is_converted_by_server(landfall::TableColumn const& from, landfall::ColumnType to) noexcept;
+
+/// Of a table whose columns are text by now, and were of the type `from`: their values are read as new values of the
+/// type `to`, and get that type. What does not fit is null, with an entry in the row's `changes`.
+/// `fields`: of columns, for these entries. `key`: columns that no value may get lost in.
+/// Errors: Error(config) for such a loss, with how many rows it concerns.
+void read_anew(Connection& connection, landfall::TableName const& table,
+               std::vector<landfall::SchemaChange::Retype> const& columns,
+               std::map<landfall::Identifier, std::string> const& fields, std::vector<landfall::Identifier> const& key);
+
+}  // namespace postgres
