@@ -21,6 +21,7 @@
 #include "pipeline/rejector.hpp"
 #include "pipeline/step_pipeline.hpp"
 #include "pipeline/stream_queue.hpp"
+#include "spill/spill_check.hpp"
 #include "tasks/close_stream_task.hpp"
 #include "tasks/fail_stream_task.hpp"
 #include "tasks/fail_sync_task.hpp"
@@ -350,7 +351,7 @@ awaitable<void> close_spill_store(SpillStore& store, std::function<void(Error co
 void blocking_check_options(SyncOptions const& options, Destination const& destination) {
   check(options);
   static_cast<void>(governor_settings(options, destination, 1));
-  if (needs_spill(options.spill)) spill_storage(options)->blocking_check_writable();
+  if (needs_spill(options.spill)) blocking_check_spill(options.spill, *spill_storage(options));
 }
 
 awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, MessageSink& sink, Clock& clock,

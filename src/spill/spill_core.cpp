@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -16,6 +15,7 @@
 
 #include "spill/batch_reader.hpp"
 #include "spill/catalog_fingerprint.hpp"
+#include "spill/spill_check.hpp"
 
 namespace landfall {
 
@@ -46,18 +46,6 @@ bool is_disk_full(std::exception_ptr const& failure) {
   } catch (...) {
     return false;
   }
-}
-
-/// "3 batches with 1200 acknowledged records of orders, users".
-std::string describe_batches(Snapshot const& state) {
-  std::uint64_t records = 0;
-  std::set<std::string> streams;
-  for (auto const& [batch, nonce] : state.batches) {
-    records += batch.record_count;
-    streams.insert(to_string(state.streams[batch.stream_index].descriptor));
-  }
-  return fmt::format("{} batches with {} acknowledged records of {}", state.batches.size(), records,
-                     fmt::join(streams, ", "));
 }
 
 }  // namespace
@@ -102,17 +90,7 @@ void SpillStore::Core::blocking_open() {
 }
 
 void SpillStore::Core::blocking_check_nothing_to_resume() {
-  auto folder = SpillFolder::blocking_find_for_resume(*storage_);
-  if (!folder) return;
-  auto const found = blocking_recover(*storage_, *folder);
-  if (found && !found->state.batches.empty()) {
-    throw config_error(
-        "spill: {} holds {}, which the source does not send again: start once with resume, so that they are loaded; "
-        "or, "
-        "to give them up, remove the folder and refresh these streams",
-        storage_->path_of(folder->name()), describe_batches(found->state));
-  }
-  folder->blocking_remove();
+  if (auto folder = blocking_find_without_acknowledged_batches(*storage_)) folder->blocking_remove();
 }
 
 void SpillStore::Core::blocking_resume() {

@@ -126,6 +126,28 @@ TEST(Resume, AnotherCatalogIsRefusedWhileAcknowledgedRecordsWait) {
   EXPECT_EQ(right.loaded("users"), numbers_until(20));
 }
 
+TEST(Resume, ACheckWithoutResumeRefusesWhatAStartWouldRefuseAndTouchesNothing) {
+  auto const disk = std::make_shared<SimulatedDisk>();
+  leave_twenty_users(1, disk);
+  auto const files = disk->file_names();
+  ResumingSync next(2, disk, 1);
+  auto without = next.options;
+  without.spill.resume = false;
+  try {
+    blocking_check_options(without, next.destination);
+    ADD_FAILURE() << "it was accepted";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_NE(std::string(error.what()).find("20 acknowledged records of users"), std::string::npos) << error.what();
+  }
+  EXPECT_NO_THROW(blocking_check_options(next.options, next.destination));
+  EXPECT_EQ(disk->file_names(), files);
+  EXPECT_TRUE(next.run().succeeded());
+  EXPECT_EQ(next.loaded("users"), numbers_until(20));
+  EXPECT_NO_THROW(blocking_check_options(without, next.destination));
+  EXPECT_TRUE(disk->file_names().empty());
+}
+
 TEST(Resume, AStopEndsTheSyncWhenWhatWasFoundIsLoaded) {
   for_each_seed([](std::uint64_t seed) {
     auto const disk = std::make_shared<SimulatedDisk>();
