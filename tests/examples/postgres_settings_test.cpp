@@ -217,8 +217,8 @@ TEST(PostgresSettings, ParametersOfAJdbcUrlMeanTheSameHere) {
   for (auto const* const type : {"primary", "master", "preferPrimary"}) {
     EXPECT_EQ(parameters_of(std::string("targetServerType=") + type), "target_session_attrs=read-write;") << type;
   }
-  EXPECT_EQ(parameters_of("options=-c%20geqo=off&currentSchema=my%20lake,public"),
-            R"(options=-c geqo=off -c search_path=my\ lake,public;)");
+  EXPECT_EQ(parameters_of("options=-c%20geqo=off&currentSchema=%22my%20lake%22,public"),
+            R"(options=-c geqo=off -c search_path="my\ lake",public;)");
   EXPECT_EQ(parameters_of("gssEncMode=allow&channelBinding=require&sslrootcert=/ca.pem"),
             "gssencmode=prefer;channel_binding=require;sslrootcert=/ca.pem;");
   EXPECT_EQ(parameters_of("connectTimeout=30&socketTimeout=40&sslmode=allow&prepareThreshold=0"), "");
