@@ -1,7 +1,9 @@
 #include "sqlite_alter.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <landfall/runtime/error.hpp>
@@ -117,6 +119,18 @@ void refuse_lost_keys(Database& database, Alteration const& alteration) {
         "keep "
         "its type, choose another key, or change these values",
         to_string(alteration.table), lost, column.column.text(), to_string(column.from), to_string(column.to));
+  }
+}
+
+/// A column of the new type would have neither.
+void refuse_rules_of_others(TableName const& table, SchemaChange const& change) {
+  for (auto const& [from, to] : change.retyped) {
+    if (from.nullable && !from.filled_by_store) continue;
+    throw landfall::config_error(
+        "{}: the column {} gets another type ({} instead of {}), and somebody has given it a {}: drop that, or the "
+        "column",
+        to_string(table), to.name.text(), to_string(to.type), to_string(from.type),
+        from.nullable ? "default" : "NOT NULL");
   }
 }
 
@@ -241,6 +255,24 @@ std::int64_t convert(Database& database, Alteration const& alteration) {
   return dropped;
 }
 
+/// SQLite's statements have no room for all columns of a wide table. The key and the cursor, which decide about rows,
+/// go first, and together.
+std::int64_t convert_in_parts(Database& database, Alteration alteration) {
+  constexpr std::ptrdiff_t columns_at_once = 25;
+  std::vector<Converted> columns = std::move(alteration.columns);
+  auto const decides = [&](Converted const& column) {
+    return alteration.is_key(column) || column.column == alteration.cursor;
+  };
+  auto end = std::ranges::stable_partition(columns, decides).begin();
+  std::int64_t dropped = 0;
+  for (auto begin = columns.begin(); begin != columns.end(); begin = end) {
+    end += std::clamp<std::ptrdiff_t>(columns_at_once - (end - begin), 0, columns.end() - end);
+    alteration.columns.assign(begin, end);
+    dropped += convert(database, alteration);
+  }
+  return dropped;
+}
+
 /// Triggers of others are about rows that change, not about a table that does.
 class WithoutTriggers {
  public:
@@ -273,15 +305,15 @@ std::int64_t alter_table(Database& database, TableName const& table, SchemaChang
                          TableSchema const& wanted, std::optional<TableNote> const& note) {
   TableSchema const actual = schema_of(database, table);
   SchemaChange const change = change_between(table, actual, wanted);
+  refuse_rules_of_others(table, change);
   WithoutTriggers const without_triggers(database);
   add_and_retire(database, table, change);
-  Alteration const alteration{table, wanted, asked.cursor, conversions(change, wanted, note),
-                              rowid_of(database, table)};
+  Alteration alteration{table, wanted, asked.cursor, conversions(change, wanted, note), rowid_of(database, table)};
   bool const is_index_in_the_way = std::ranges::any_of(
       alteration.columns, [&](Converted const& column) { return contains(actual.primary_key, column.column); });
   bool const needs_index = change.key_changes || is_index_in_the_way;
   if (needs_index) drop_key(database, table);
-  std::int64_t const dropped = convert(database, alteration);
+  std::int64_t const dropped = convert_in_parts(database, std::move(alteration));
   if (needs_index) create_key(database, table, wanted.primary_key);
   return dropped;
 }

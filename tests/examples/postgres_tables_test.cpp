@@ -1,7 +1,7 @@
 #include "postgres_tables.hpp"
 
 #include "examples/scratch_database.hpp"
-#include "table/table_operations_contract.hpp"
+#include "table/table_changes_contract.hpp"
 
 namespace landfall {
 namespace {
@@ -32,6 +32,15 @@ class PostgresStore final : public TableStore {
     std::vector<std::string> metas;
     for (int row = 0; row < found.rows(); ++row) metas.push_back(found.text(row, 0));
     return metas;
+  }
+
+  std::vector<std::string> words() override {
+    // Names of system columns are NameRules' business: no table can have them.
+    postgres::Result const found =
+        database_.run(SqlText() << "SELECT word FROM pg_get_keywords() UNION SELECT 'column1' ORDER BY 1");
+    std::vector<std::string> words;
+    for (int row = 0; row < found.rows(); ++row) words.push_back(found.text(row, 0));
+    return words;
   }
 
  private:
@@ -95,6 +104,10 @@ TEST_F(PostgresTablesTest, AnUpsertLeavesTablesThatInheritAlone) {
   EXPECT_EQ(found.integer(1, 0), 7);
 }
 
+INSTANTIATE_TEST_SUITE_P(Postgres, TableChangesContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
+INSTANTIATE_TEST_SUITE_P(Postgres, TableValuesContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Postgres, TableOperationsContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
 

@@ -134,6 +134,21 @@ TEST_F(SqliteOthers, WhatDependsOnAColumnKeepsItsType) {
   EXPECT_THAT(texts(SqlText() << "SELECT id, twice FROM users"), ElementsAre("1 2"));
 }
 
+TEST_F(SqliteOthers, AColumnWithANotNullOfSomebodyElseKeepsItsType) {
+  database().run(SqlText() << "CREATE TABLE strict_ones (\"_airbyte_raw_id\" TEXT NOT NULL, \"_airbyte_extracted_at\" "
+                              "TIMESTAMPTZ_TEXT NOT NULL, \"_airbyte_meta\" JSON_TEXT NOT NULL, "
+                              "\"_airbyte_generation_id\" BIGINT, \"id\" BIGINT NOT NULL)");
+  try {
+    alter("strict_ones", with_text_id({}));
+    FAIL() << "the NOT NULL would be lost";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("strict_ones: the column id gets another type (text instead of integer), "
+                                     "and somebody has given it a NOT NULL"));
+  }
+}
+
 TEST_F(SqliteOthers, WhatAnotherTableCannotHaveIsToldBefore) {
   EXPECT_THAT(run(tables.find(named("users")))->immovable, IsEmpty());
   database().run(

@@ -133,6 +133,8 @@ TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
   EXPECT_NEAR(static_cast<double>(steps_into(10'000)), static_cast<double>(small), 10);
 }
 
+INSTANTIATE_TEST_SUITE_P(Sqlite, TableMeetingContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableChangesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 

@@ -32,6 +32,8 @@ INSTANTIATE_TEST_SUITE_P(Fake, TableOperationsContract,
 
 INSTANTIATE_TEST_SUITE_P(Fake, TableValuesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
+INSTANTIATE_TEST_SUITE_P(Fake, TableMeetingContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Fake, TableChangesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<FakeStore>(); })));
 

@@ -176,23 +176,12 @@ TEST_P(TableChangesContract, AKeyThatCannotBeReadAsItsNewTypeFailsBeforeAnything
     FAIL() << "two values are no integers";
   } catch (Error const& error) {
     EXPECT_EQ(error.error_class(), ErrorClass::config);
-    for (char const* const part : {"value", "2 values", "text", "integer"}) {
+    for (char const* const part : {"value", "2 ", "text", "integer"}) {
       EXPECT_THAT(error.what(), ::testing::HasSubstr(part));
     }
   }
   EXPECT_EQ(run(operations.find(table))->schema, old_schema);
   EXPECT_EQ(rows(table), (Rows{"-", "1", "x", "y"}));
-}
-
-TEST_P(TableChangesContract, KeysThatBecomeEqualLeaveTheNewestRow) {
-  TableName const table = named("t");
-  std::vector<Identifier> const key = {Identifier("value")};
-  run(operations.create(table, schema_of_value(ColumnType::text, key), note_of_value()));
-  for (std::string_view const value : {R"("1")", R"("01")", R"("2")", R"("2")", "null", "null"}) {
-    copy_value(table, ColumnType::text, value);
-  }
-  retype(table, schema_of_value(ColumnType::integer, key));
-  EXPECT_EQ(rows(table), (Rows{"-", "-", "1", "2", "2"})) << "doubles from before stay";
 }
 
 // ---- columns that nobody wants ----
@@ -226,7 +215,23 @@ TEST_P(TableChangesContract, ATableThatTakesAnothersPlaceGetsItsColumns) {
   EXPECT_EQ(found->fields, (std::map<Identifier, std::string>{{Identifier("id"), "id"}, {Identifier("at"), "at"}}));
 }
 
-TEST_P(TableChangesContract, WaitingRowsKeepTheValuesOfFieldsThatLeft) {
+// ---- rows that meet others ----
+
+/// What a store may do beyond that, where a field changes while rows wait for it, or is in a key.
+class TableMeetingContract : public TableChangesContract {};
+
+TEST_P(TableMeetingContract, KeysThatBecomeEqualLeaveTheNewestRow) {
+  TableName const table = named("t");
+  std::vector<Identifier> const key = {Identifier("value")};
+  run(operations.create(table, schema_of_value(ColumnType::text, key), note_of_value()));
+  for (std::string_view const value : {R"("1")", R"("01")", R"("2")", R"("2")", "null", "null"}) {
+    copy_value(table, ColumnType::text, value);
+  }
+  retype(table, schema_of_value(ColumnType::integer, key));
+  EXPECT_EQ(rows(table), (Rows{"-", "-", "1", "2", "2"})) << "doubles from before stay";
+}
+
+TEST_P(TableMeetingContract, WaitingRowsKeepTheValuesOfFieldsThatLeft) {
   TableSchema without_name = usual_schema();
   without_name.columns.pop_back();
   for (bool const is_merged : {false, true}) {

@@ -189,36 +189,30 @@ inline std::string in_case(std::string word, bool is_upper) {
 }
 
 TEST_P(TableValuesContract, EveryWordOfTheStoreMayBeAColumnAKeyAndACursor) {
-  for (bool const is_upper : {true, false}) {
-    std::vector<TableColumn> columns, retyped;
-    std::string properties, record;
-    std::vector<std::string> words = store->words();
-    ASSERT_FALSE(words.empty());
-    for (std::string& word : words) {
-      word = in_case(word, is_upper);
-      columns.emplace_back(Identifier(word), ColumnType::text);
-      retyped.emplace_back(Identifier(word), ColumnType::json);
-      properties += fmt::format(R"({}"{}":{{"type":"string"}})", properties.empty() ? "" : ",", word);
-      record += fmt::format(R"({}"{}":"x")", record.empty() ? "" : ",", word);
-    }
-    TableSchema const schema = schema_with(columns);
-    create(named("to"), schema);
-    create(named("from"), waiting(schema));
-    copy_rows(named("from"), waiting(schema), properties, {{"{" + record + "}"}});
-    for (std::string const& word : words) {
-      SCOPED_TRACE(word);
-      run(operations.upsert(named("from"), named("to"), schema, rule_of(word, word), TableOperations::Source::stays));
-      EXPECT_EQ(rows(named("to")).size(), 1U);
-    }
-    TableSchema const wanted = schema_with(retyped);
-    alter(named("to"), wanted);
-    for (TableColumn const& column : wanted.columns) {
-      EXPECT_NE(run(operations.find(named("to")))->schema.find(column.name), nullptr) << column.name.text();
-    }
-    EXPECT_EQ(rows(named("to"))[0].find('-'), std::string::npos);
-    run(operations.drop(named("to")));
-    run(operations.drop(named("from")));
+  std::vector<TableColumn> columns, retyped;
+  std::string properties, record;
+  std::vector<std::string> words = store->words();
+  ASSERT_FALSE(words.empty());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = in_case(words[i], i % 2 == 0);
+    columns.emplace_back(Identifier(words[i]), ColumnType::text);
+    retyped.emplace_back(Identifier(words[i]), ColumnType::json);
+    properties += fmt::format(R"({}"{}":{{"type":"string"}})", properties.empty() ? "" : ",", words[i]);
+    record += fmt::format(R"({}"{}":"x")", record.empty() ? "" : ",", words[i]);
   }
+  TableSchema const schema = schema_with(columns);
+  create(named("to"), schema);
+  create(named("from"), waiting(schema));
+  copy_rows(named("from"), waiting(schema), properties, {{"{" + record + "}"}});
+  for (std::string const& word : words) {
+    SCOPED_TRACE(word);
+    run(operations.upsert(named("from"), named("to"), schema, rule_of(word, word), TableOperations::Source::stays));
+    EXPECT_EQ(rows(named("to")).size(), 1U);
+  }
+  TableSchema const wanted = schema_with(retyped);
+  alter(named("to"), wanted);
+  EXPECT_TRUE(change_between(named("to"), run(operations.find(named("to")))->schema, wanted).empty());
+  EXPECT_EQ(rows(named("to"))[0].find('-'), std::string::npos);
 }
 
 TEST_P(TableValuesContract, EveryWordOfTheStoreMayBeATable) {
