@@ -103,7 +103,7 @@ function(landfall_discover_tests program prefix)
   endif()
   foreach(share 0 1 2 3)
     add_test(NAME ${prefix}${share} COMMAND ${program})
-    set_tests_properties(${prefix}${share} PROPERTIES COST ${arg_COST}
+    set_tests_properties(${prefix}${share} PROPERTIES COST ${arg_COST} TIMEOUT 3000
                          ENVIRONMENT "GTEST_TOTAL_SHARDS=4;GTEST_SHARD_INDEX=${share}")
   endforeach()
 endfunction()
