@@ -368,6 +368,22 @@ TEST_F(DestinationJsonl, AClosedStdoutFailsTheSync) {
   EXPECT_NE(process->wait(), 0);
 }
 
+TEST_F(DestinationJsonl, ALastLineOfAnotherProgramIsKeptAndToldOf) {
+  Stream const users("users");
+  catalog({users});
+  fs::create_directories(data());
+  write_file(data() / "users.jsonl", R"({"id": "another program's"})");
+  auto const result = run(records(users, 0, 2) + state(users, 1));
+  EXPECT_EQ(result.exit_code, 0) << result.failure();
+  auto expected = rows(0, 2);
+  expected.insert(expected.begin(), R"({"id": "another program's"})");
+  EXPECT_EQ(rows_of("users.jsonl"), expected);
+  EXPECT_TRUE(result.says("users.jsonl did not end with a line feed"));
+  auto const next = run(records(users, 2, 1) + state(users, 2));
+  EXPECT_FALSE(next.says("did not end with a line feed"));
+  EXPECT_EQ(rows_of("users.jsonl").size(), 4U);
+}
+
 TEST_F(DestinationJsonl, AKilledProcessKeepsWhatWasAcknowledged) {
   Stream const users("users");
   catalog({users});
