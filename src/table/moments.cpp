@@ -251,22 +251,58 @@ Fit fit_of(Time const& time) noexcept {
   return is_all ? Fit::whole : Fit::cut;
 }
 
-Fit read_date(std::string_view text, ValueLimits const& limits, TextArena& arena, Cell& cell) {
-  Rest rest(text);
+struct Timestamp {
   Date date;
-  if (!take_date(rest, date) || !take_end_of_date(rest, date)) return Fit::no_such_value;
-  if (!is_within(date, limits)) return Fit::too_large;
+  bool has_time = false;
+  Time time;
+  Offset offset;
+};
+
+/// What stands between the date of a timestamp and its end.
+bool take_time_of_timestamp(Rest& rest, Timestamp& timestamp) noexcept {
+  Rest const after_date = rest;
+  if (rest.take_one_of("Tt ") == '\0') return true;
+  timestamp.has_time = rest.begins_with_digit();
+  if (timestamp.has_time) return take_time(rest, timestamp.time) && take_offset(rest, timestamp.offset);
+  rest = after_date;  // the space before BC
+  return true;
+}
+
+/// A timestamp as it is written, or a date alone: 24:00:00 is still that of the day before.
+bool read_whole_timestamp(std::string_view text, Timestamp& timestamp) noexcept {
+  Rest rest(text);
+  if (!take_date(rest, timestamp.date) || !take_time_of_timestamp(rest, timestamp)) return false;
+  if (!take_end_of_date(rest, timestamp.date)) return false;
+  return (is_end_of_day(timestamp.time) || settle_time(timestamp.time)) && is_offset(timestamp.offset);
+}
+
+Fit read_date(std::string_view text, ValueLimits const& limits, TextArena& arena, Cell& cell) {
+  Timestamp timestamp;
+  if (!read_whole_timestamp(text, timestamp)) return Fit::no_such_value;
+  if (!is_within(timestamp.date, limits)) return Fit::too_large;
   char* const begin = arena.take(longest_moment);
-  set_moment(text, begin, write_era(date, write_date(date, begin)), arena, cell);
+  set_moment(text, begin, write_era(timestamp.date, write_date(timestamp.date, begin)), arena, cell);
   return Fit::whole;
 }
 
-Fit read_time(std::string_view text, bool has_zone, TextArena& arena, Cell& cell) {
+/// A time alone, or that of a timestamp.
+bool read_whole_time(std::string_view text, Time& time, Offset& offset) noexcept {
   Rest rest(text);
+  if (take_time(rest, time)) {
+    return take_offset(rest, offset) && rest.empty() && settle_time(time) && is_offset(offset);
+  }
+  Timestamp timestamp;
+  if (!read_whole_timestamp(text, timestamp) || !timestamp.has_time) return false;
+  time = timestamp.time;
+  offset = timestamp.offset;
+  if (is_end_of_day(time)) time.hour = 0;
+  return true;
+}
+
+Fit read_time(std::string_view text, bool has_zone, TextArena& arena, Cell& cell) {
   Time time;
   Offset offset;
-  if (!take_time(rest, time) || !take_offset(rest, offset) || !rest.empty()) return Fit::no_such_value;
-  if (!settle_time(time) || !is_offset(offset)) return Fit::no_such_value;
+  if (!read_whole_time(text, time, offset)) return Fit::no_such_value;
   char* const begin = arena.take(longest_moment);
   char* end = write_time(time, begin);
   if (has_zone) end = write_offset(offset, end);
@@ -274,27 +310,14 @@ Fit read_time(std::string_view text, bool has_zone, TextArena& arena, Cell& cell
   return fit_of(time);
 }
 
-/// What stands between the date of a timestamp and its end.
-bool take_time_of_timestamp(Rest& rest, Time& time, Offset& offset) noexcept {
-  Rest const after_date = rest;
-  if (rest.take_one_of("Tt ") == '\0') return true;
-  if (rest.begins_with_digit()) return take_time(rest, time) && take_offset(rest, offset);
-  rest = after_date;  // the space before BC
-  return true;
-}
-
 Fit read_timestamp(std::string_view text, bool has_zone, ValueLimits const& limits, TextArena& arena, Cell& cell) {
-  Rest rest(text);
-  Date date;
-  Time time;
-  Offset offset;
-  if (!take_date(rest, date) || !take_time_of_timestamp(rest, time, offset)) return Fit::no_such_value;
-  if (!take_end_of_date(rest, date)) return Fit::no_such_value;
+  Timestamp timestamp;
+  if (!read_whole_timestamp(text, timestamp)) return Fit::no_such_value;
+  auto& [date, has_time, time, offset] = timestamp;
   if (is_end_of_day(time)) {
     time.hour = 0;
     go_to_next_day(date);
   }
-  if (!settle_time(time) || !is_offset(offset)) return Fit::no_such_value;
   if (!is_within(date, limits)) return Fit::too_large;
 
   char* const begin = arena.take(longest_moment);

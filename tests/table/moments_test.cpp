@@ -107,12 +107,45 @@ constexpr MomentRow date_rows[] = {
     {"week", "2024-W05-3", "no such value"},
     {"space before", " 2024-01-31", "no such value"},
     {"space behind", "2024-01-31 ", "no such value"},
-    {"timestamp", "2024-01-31T00:00:00Z", "no such value"},
+    {"date in brackets", "[2024-01-31]", "no such value"},
     {"other digits", "２０２４-01-31", "no such value"},
     {"NUL behind", std::string_view("2024-01-31\0", 11), "no such value"},
 };
 
 TEST(Moments, Dates) { expect_rows(ColumnType::date, date_rows); }
+
+constexpr MomentRow date_of_timestamp_rows[] = {
+    {"zone", "2024-01-31T12:34:56Z", "2024-01-31"},
+    {"no zone", "2024-01-31T12:34:56", "2024-01-31"},
+    {"space", "2024-01-31 12:34:56", "2024-01-31"},
+    {"t and z", "2024-01-31t12:34:56z", "2024-01-31"},
+    {"no seconds", "2024-01-31T12:34", "2024-01-31"},
+    {"fraction", "2024-01-31T12:34:56.789Z", "2024-01-31"},
+    {"a fraction of any length", "2024-01-31T12:34:56.1234567890123Z", "2024-01-31"},
+    {"as it is written, not as in UTC", "2024-01-31T00:30:00+05:30", "2024-01-31"},
+    {"the same, behind", "2024-01-31 23:30:00-08", "2024-01-31"},
+    {"offset without colon", "2024-01-31T00:30:00+0530", "2024-01-31"},
+    {"24:00", "2024-01-31T24:00:00Z", "2024-01-31"},
+    {"24:00 on the last day", "9999-12-31T24:00:00Z", "9999-12-31"},
+    {"leap second", "2016-12-31T23:59:60Z", "2016-12-31"},
+    {"slashes", "2024/01/31 12:34:56", "2024-01-31"},
+    {"spaces all over", "2024 1 3 12:34:56", "2024-01-03"},
+    {"plus", "+2024-01-31T12:34:56Z", "2024-01-31"},
+    {"BC", "0044-03-15T12:00:00Z BC", "0044-03-15 BC"},
+    {"negative", "-0043-03-15T12:00:00+01:00", "0044-03-15 BC"},
+    {"year 10000", "10000-01-01T00:00:00Z", "too large"},
+    {"T and no time", "2024-01-31T", "no such value"},
+    {"hour 25", "2024-01-31T25:00:00Z", "no such value"},
+    {"24:01", "2024-01-31T24:01:00Z", "no such value"},
+    {"second 61", "2024-01-31T12:00:61Z", "no such value"},
+    {"offset of 16 hours", "2024-01-31T12:00:00+16:00", "no such value"},
+    {"zone by name", "2024-01-31T12:00:00 UTC", "no such value"},
+    {"month 13", "2024-13-01T00:00:00Z", "no such value"},
+    {"no leap day", "2023-02-29 00:00:00", "no such value"},
+    {"two dates", "2024-01-31 2024-01-31", "no such value"},
+};
+
+TEST(Moments, OfATimestampADateColumnKeepsTheDate) { expect_rows(ColumnType::date, date_of_timestamp_rows); }
 
 constexpr MomentRow time_with_zone_rows[] = {
     {"usual", "12:34:56Z", "12:34:56Z"},
@@ -159,7 +192,20 @@ constexpr MomentRow time_with_zone_rows[] = {
     {"BC", "12:00:00Z BC", "no such value"},
     {"empty", "", "no such value"},
     {"text", "noon", "no such value"},
-    {"date before", "2024-01-31T12:00:00Z", "no such value"},
+    {"date alone", "2024-01-31", "no such value"},
+    {"date and T", "2024-01-31T", "no such value"},
+    {"timestamp", "2024-01-31T12:34:56Z", "12:34:56Z"},
+    {"timestamp with an offset", "2024-01-31 12:34:56.5+05:30", "12:34:56.5+05:30"},
+    {"timestamp with a short offset", "2024/1/31 12:34-08", "12:34:00-08:00"},
+    {"timestamp without a zone", "2024-01-31t12:34:56", "12:34:56Z"},
+    {"timestamp, digits lost", "2024-01-31T12:34:56.1234567891Z", "12:34:56.123456789Z, cut"},
+    {"timestamp of a year beyond all", "10000-01-01T12:00:00Z", "12:00:00Z"},
+    {"timestamp with BC", "0044-03-15T12:00:00Z BC", "12:00:00Z"},
+    {"timestamp at 24:00", "2024-01-31T24:00:00Z", "00:00:00Z"},
+    {"timestamp at a leap second", "2016-12-31T23:59:60Z", "23:59:59Z"},
+    {"timestamp of no day", "2023-02-29T12:00:00Z", "no such value"},
+    {"timestamp at hour 25", "2024-01-31T25:00:00Z", "no such value"},
+    {"timestamp and offset beyond all", "2024-01-31T12:00:00+99:00", "no such value"},
 };
 
 TEST(Moments, TimesWithTimeZone) { expect_rows(ColumnType::time_with_timezone, time_with_zone_rows); }
@@ -175,6 +221,10 @@ constexpr MomentRow time_rows[] = {
     {"offset beyond all", "12:34:56+99:00", "no such value"},
     {"leap second", "23:59:60", "23:59:59"},
     {"24:00", "24:00", "no such value"},
+    {"timestamp", "2024-01-31T12:34:56Z", "12:34:56"},
+    {"timestamp with an offset", "2024-01-31 12:34:56.5+05:30", "12:34:56.5"},
+    {"timestamp without a zone", "2024-01-31 12:34", "12:34:00"},
+    {"date alone", "2024-01-31", "no such value"},
     {"text", "noon", "no such value"},
 };
 
@@ -252,6 +302,13 @@ constexpr MomentRow timestamp_rows[] = {
     {"zone is dropped", "2024-01-31T12:34:56Z", "2024-01-31T12:34:56"},
     {"offset is dropped", "2024-01-31T12:34:56.5-08:00", "2024-01-31T12:34:56.5"},
     {"offset beyond all", "2024-01-31T12:34:56+99:00", "no such value"},
+    {"space and a short offset", "2024-01-31 12:34:56+03", "2024-01-31T12:34:56"},
+    {"offset without colon", "2024-01-31t12:34:56-0330", "2024-01-31T12:34:56"},
+    {"z", "2024-01-31T12:34:56.789z", "2024-01-31T12:34:56.789"},
+    {"no seconds and an offset", "2024/1/31 12:34+05:30", "2024-01-31T12:34:00"},
+    {"an offset that would be another day", "2024-01-31T23:30:00-08:00", "2024-01-31T23:30:00"},
+    {"offset and BC", "0044-03-15 12:00:00+01 BC", "0044-03-15T12:00:00 BC"},
+    {"24:00 and an offset", "2024-12-31T24:00:00+01:00", "2025-01-01T00:00:00"},
     {"date alone", "2024-01-31", "2024-01-31T00:00:00"},
     {"BC", "0044-03-15T12:00:00Z BC", "0044-03-15T12:00:00 BC"},
     {"24:00", "2024-12-31T24:00", "2025-01-01T00:00:00"},
@@ -291,6 +348,7 @@ TEST(Moments, WhatIsInTheFirstFormIsNotCopied) {
   constexpr CopyRow rows[] = {
       {ColumnType::date, "2024-01-31"},
       {ColumnType::date, "0044-03-15 BC"},
+      {ColumnType::date, "2024-01-31T12:34:56Z"},  // its beginning
       {ColumnType::time, "12:34:56.5"},
       {ColumnType::time, "12:34:56Z"},  // its beginning
       {ColumnType::time_with_timezone, "12:34:56+01:00"},
