@@ -1,5 +1,9 @@
 #include "table/cell_maker.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/error.hpp>
 
@@ -22,27 +26,48 @@ Fit set_text(std::string_view text, ValueLimits const& limits, Cell& cell) noexc
   return Fit::whole;
 }
 
-/// False when it has no text: see Decoded.
+/// False when it has no text of its own: see Decoded.
 bool decode(JsonValue const& value, TextArena& arena, std::string_view& text) {
   Decoded const decoded = decode_string(value.text, arena, text);
   if (decoded == Decoded::broken) throw system_error("a string is no valid JSON");
   return decoded == Decoded::text;
 }
 
+std::string_view without_nul(std::string_view text, TextArena& arena) {
+  char* const begin = arena.take(text.size());
+  char* const end = std::ranges::remove_copy(text, begin, '\0').out;
+  auto const size = static_cast<std::size_t>(end - begin);
+  arena.give_back(text.size() - size);
+  return std::string_view(begin, size);
+}
+
 Fit make_text(JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
   if (value.kind != JsonValue::Kind::string) return set_text(value.text, limits, cell);
   std::string_view text;
-  if (!decode(value, arena, text)) return Fit::no_such_value;
+  bool is_altered = !decode(value, arena, text);
   bool const is_decoded = text.data() != value.text.data();  // only an escape can be a NUL
-  if (is_decoded && !limits.takes_nul && text.find('\0') != std::string_view::npos) return Fit::no_such_value;
-  return set_text(text, limits, cell);
+  if (is_decoded && !limits.takes_nul && text.find('\0') != std::string_view::npos) {
+    text = without_nul(text, arena);
+    is_altered = true;
+  }
+  Fit const fit = set_text(text, limits, cell);
+  return fit == Fit::whole && is_altered ? Fit::altered : fit;
 }
 
-Fit make_json(JsonValue const& value, ValueLimits const& limits, Cell& cell) noexcept {
+/// With what the store can have.
+std::string_view altered_json(std::string_view json, ValueLimits const& limits, TextArena& arena) {
+  std::string buffer;
+  std::string_view const held = held_json(json, limits, buffer);
+  char* const begin = arena.take(held.size());
+  std::ranges::copy(held, begin);
+  return std::string_view(begin, held.size());
+}
+
+Fit make_json(JsonValue const& value, ValueLimits const& limits, TextArena& arena, Cell& cell) {
   Fit const fit = fit_of_json(value, limits);
-  if (fit != Fit::whole) return fit;
+  if (fit != Fit::whole && fit != Fit::altered) return fit;
   cell.kind = Cell::Kind::json;
-  cell.text = value.json();
+  cell.text = fit == Fit::whole ? value.json() : altered_json(value.json(), limits, arena);
   return fit;
 }
 
@@ -90,7 +115,7 @@ Fit make_cell(ColumnType type, JsonValue const& value, ValueLimits const& limits
     case ColumnType::number:
       return make_number(value, limits, arena, cell);
     case ColumnType::json:
-      return make_json(value, limits, cell);
+      return make_json(value, limits, arena, cell);
     case ColumnType::date:
     case ColumnType::time:
     case ColumnType::time_with_timezone:

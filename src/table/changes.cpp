@@ -1,5 +1,11 @@
 #include "table/changes.hpp"
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
+
 #include <landfall/runtime/assert.hpp>
 
 #include "table/json_fit.hpp"
@@ -7,16 +13,23 @@
 namespace landfall {
 namespace {
 
-std::string_view change_of(Fit fit) noexcept { return fit == Fit::cut ? "TRUNCATED" : "NULLED"; }
+std::string_view change_of(Fit fit) noexcept { return fit == Fit::cut || fit == Fit::altered ? "TRUNCATED" : "NULLED"; }
 
 std::string_view reason_of(Fit fit) noexcept {
-  return fit == Fit::no_such_value ? "DESTINATION_SERIALIZATION_ERROR" : "DESTINATION_FIELD_SIZE_LIMITATION";
+  bool const is_about_size = fit == Fit::cut || fit == Fit::too_large;
+  return is_about_size ? "DESTINATION_FIELD_SIZE_LIMITATION" : "DESTINATION_SERIALIZATION_ERROR";
 }
 
 bool is_key_of_changes(Member const& member, TextArena& arena) {
   if (member.has_key("changes\"")) return true;
   std::string_view key;
   return member.decode_key(arena, key) == Decoded::text && key == "changes";
+}
+
+bool is_text(boost::json::value const& object, std::string_view member, std::string_view text) {
+  if (!object.is_object()) return false;
+  boost::json::value const* const value = object.get_object().if_contains(member);
+  return value != nullptr && value->is_string() && std::string_view(value->get_string()) == text;
 }
 
 /// The elements of an array, without white space around them.
@@ -48,6 +61,22 @@ std::string_view Changes::array_of_source(std::string_view meta) {
   });
   if (array.empty()) return array;
   return meta.substr(static_cast<std::size_t>(array.data() - copy.data()), array.size());
+}
+
+std::vector<std::string> Changes::altered_by_destination() const {
+  std::vector<std::string> fields;
+  if (source_.find(reason_of(Fit::altered)) == std::string_view::npos) return fields;
+  boost::system::error_code error;
+  boost::json::value const changes = boost::json::parse(source_, error);
+  if (error || !changes.is_array()) return fields;
+  for (boost::json::value const& entry : changes.get_array()) {
+    bool const is_altered =
+        is_text(entry, "change", change_of(Fit::altered)) && is_text(entry, "reason", reason_of(Fit::altered));
+    if (!is_altered) continue;
+    boost::json::value const* const field = entry.get_object().if_contains("field");
+    if (field != nullptr && field->is_string()) fields.emplace_back(std::string_view(field->get_string()));
+  }
+  return fields;
 }
 
 void Changes::add(std::string_view quoted_field, Fit fit) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <landfall/table/row_reader.hpp>
 
@@ -23,6 +24,10 @@ class Changes {
 
   /// What was done to a value. Asserts that something was.
   void add(std::string_view quoted_field, Fit fit);
+
+  /// The fields of which the source's own changes say that a character was altered on the way: as we write it, see
+  /// Fit::altered. None, and no cost, where there are no such changes.
+  std::vector<std::string> altered_by_destination() const;
 
   /// A JSON array. Lies in the meta where nothing was added to it, or replaced.
   std::string_view json() const noexcept;

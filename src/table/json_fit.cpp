@@ -7,6 +7,7 @@
 
 #include "table/decimals.hpp"
 #include "table/json_text.hpp"
+#include "table/member_names.hpp"
 
 namespace landfall {
 namespace {
@@ -149,21 +150,26 @@ class FitFinder {
   explicit FitFinder(ValueLimits const& limits) noexcept : limits_(limits) {}
 
   void escape(std::string_view, JsonEscape const& found) noexcept {
-    if (!takes(limits_, found)) fit = Fit::no_such_value;
+    if (!takes(limits_, found)) is_altered_ = true;
   }
   void number(std::string_view text) noexcept {
-    if (!takes_number(limits_, text)) fit = Fit::too_large;
+    if (!takes_number(limits_, text)) is_too_large_ = true;
   }
   void open() noexcept {
     ++depth_;
-    if (limits_.json_depth != 0 && depth_ > limits_.json_depth) fit = Fit::too_large;
+    if (limits_.json_depth != 0 && depth_ > limits_.json_depth) is_too_large_ = true;
   }
   void close() noexcept { --depth_; }
 
-  Fit fit = Fit::whole;
+  Fit fit() const noexcept {
+    if (is_too_large_) return Fit::too_large;
+    return is_altered_ ? Fit::altered : Fit::whole;
+  }
 
  private:
   ValueLimits const& limits_;
+  bool is_altered_ = false;
+  bool is_too_large_ = false;
   std::uint64_t depth_ = 0;
 };
 
@@ -174,7 +180,7 @@ class Replacer {
       : json_(json), limits_(limits), room_(room) {}
 
   void escape(std::string_view text, JsonEscape const& found) {
-    if (!takes(limits_, found)) replace(text, "\\ufffd");
+    if (!takes(limits_, found)) replace(text, found.character == 0 ? "" : "\\ufffd");
   }
   void number(std::string_view text) {
     if (!takes_number(limits_, text)) replace(text, "null");
@@ -221,7 +227,7 @@ bool is_harmless(std::string_view json, ValueLimits const& limits) noexcept {
   return true;
 }
 
-Fit fit_of_json(JsonValue const& value, ValueLimits const& limits) noexcept {
+Fit fit_of_json(JsonValue const& value, ValueLimits const& limits) {
   std::string_view const json = value.json();
   if (limits.longest_text_bytes != 0 && json.size() > limits.longest_text_bytes) return Fit::too_large;
   FitFinder finder(limits);
@@ -239,7 +245,8 @@ Fit fit_of_json(JsonValue const& value, ValueLimits const& limits) noexcept {
       if (!is_harmless(json, limits)) walk(json, finder);
       break;
   }
-  return finder.fit;
+  Fit const fit = finder.fit();
+  return fit == Fit::altered && names_meet_in(json, limits) ? Fit::ambiguous : fit;
 }
 
 std::string_view held_json(std::string_view json, ValueLimits const& limits, std::string& room) {

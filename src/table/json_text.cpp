@@ -7,6 +7,8 @@
 namespace landfall {
 namespace {
 
+constexpr std::int32_t replacement_character = 0xfffd;
+
 bool is_digit(char byte) noexcept { return byte >= '0' && byte <= '9'; }
 bool is_high_surrogate(int unit) noexcept { return unit >= 0xd800 && unit <= 0xdbff; }
 bool is_low_surrogate(int unit) noexcept { return unit >= 0xdc00 && unit <= 0xdfff; }
@@ -115,11 +117,8 @@ Decoded decode_string(std::string_view raw, TextArena& arena, std::string_view& 
     raw.remove_prefix(escape);
     JsonEscape const found = escape_at(raw);
     if (found.size == 0) return Decoded::broken;
-    if (found.character < 0) {
-      result = Decoded::no_text;
-    } else {
-      out = append_utf8(out, found.character);
-    }
+    if (found.character < 0) result = Decoded::no_text;
+    out = append_utf8(out, found.character < 0 ? replacement_character : found.character);
     raw.remove_prefix(found.size);
     escape = raw.find('\\');
   }

@@ -12,7 +12,7 @@ namespace landfall {
 /// What a decoded string is.
 enum class Decoded {
   text,
-  no_text,  ///< half of a surrogate pair is alone: there is no UTF-8 for it
+  no_text,  ///< half of a surrogate pair is alone: there is no UTF-8 for it, and U+FFFD stands in its place
   broken,   ///< no JSON
 };
 

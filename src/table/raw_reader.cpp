@@ -5,6 +5,8 @@
 #include <landfall/runtime/error.hpp>
 
 #include "table/json_fit.hpp"
+#include "table/member_names.hpp"
+#include "table/refusal.hpp"
 
 namespace landfall {
 namespace {
@@ -20,6 +22,7 @@ RawRow RawReader::read(Record const& record) try {
   if (copy_.capacity() > largest_kept) copy_ = std::string();
   copy_.clear();
   copied_ = 0;
+  has_renamed_ = has_ambiguous_ = false;
   record_ = record.data();
   changes_.begin_row(record.meta());
   bool const is_long = limits_.longest_text_bytes != 0 && record_.size() > limits_.longest_text_bytes;
@@ -29,6 +32,7 @@ RawRow RawReader::read(Record const& record) try {
     walker_.each_member(record_, [](Member const&) {});
   }
   RawRow row;
+  if (has_ambiguous_ || (has_renamed_ && names_meet())) row.refused = names_meet_reason;
   row.data = copied_ == 0 ? record_ : std::string_view(copy_.append(record_.substr(copied_)));
   row.changes = changes_.json();
   return row;
@@ -40,12 +44,21 @@ RawRow RawReader::read(Record const& record) try {
 void RawReader::take(Member const& member) {
   std::string_view const name = with_quotes(member.raw_key());
   std::string_view const held_name = held_json(name, limits_, held_name_);
-  if (held_name.data() != name.data()) replace(name, held_name);
+  bool const is_renamed = held_name.data() != name.data();
+  if (is_renamed) replace(name, held_name);
+  has_renamed_ = has_renamed_ || is_renamed;
   JsonValue const value = member.value();
   Fit const fit = fit_of_json(value, limits_);
-  if (fit == Fit::whole) return;
-  changes_.add(name, fit);
-  replace(value.json(), "null");
+  if (fit != Fit::whole)
+    replace(value.json(), fit == Fit::altered ? held_json(value.json(), limits_, held_value_) : "null");
+  has_ambiguous_ = has_ambiguous_ || fit == Fit::ambiguous;
+  if (fit != Fit::whole || is_renamed) changes_.add(name, fit == Fit::whole ? Fit::altered : fit);
+}
+
+bool RawReader::names_meet() {
+  MemberNames names(limits_);
+  walker_.each_member(record_, [&names](Member const& member) { names.add(member.raw_key()); });
+  return names.meet();
 }
 
 void RawReader::replace(std::string_view part, std::string_view by) {

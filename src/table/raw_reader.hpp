@@ -16,6 +16,7 @@ namespace landfall {
 struct RawRow {
   std::string_view data;     ///< lies in the record where nothing was changed
   std::string_view changes;  ///< as Row::changes
+  std::string_view refused;  ///< as Row::refused
 };
 
 /// Reads records for TableLayout::raw, see TableRows.
@@ -31,6 +32,7 @@ class RawReader {
 
  private:
   void take(Member const& member);
+  bool names_meet();
   void replace(std::string_view part, std::string_view by);
 
   ValueLimits limits_;
@@ -40,6 +42,9 @@ class RawReader {
   std::string copy_;        // of the record up to `copied_`, with what was replaced
   std::size_t copied_ = 0;  // 0: nothing was replaced
   std::string held_name_;
+  std::string held_value_;
+  bool has_renamed_ = false;    // a member has another name now
+  bool has_ambiguous_ = false;  // see Fit
 };
 
 }  // namespace landfall

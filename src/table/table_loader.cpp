@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/blocking.hpp>
 #include <landfall/runtime/error.hpp>
 
 namespace landfall {
@@ -132,6 +133,25 @@ TableSchema TableLoader::schema_for(TableName const& table) const {
 
 // ---- batches ----
 
+namespace {
+
+/// All of them, without the store: it was shown the first one only, and each attempt costs it a transaction.
+RejectedRecords refused_records(TableRows& rows, RecordBatch const& records) {
+  RejectedRecords all("");
+  for (Record const& record : records) {
+    try {
+      rows.read(record);
+    } catch (RefusedRecord const& refused) {
+      all.records.insert(all.records.end(), refused.records.begin(), refused.records.end());
+    }
+  }
+  LANDFALL_ASSERT(!all.records.empty());
+  std::string const reason = all.records.front().reason;
+  return RejectedRecords(reason, std::move(all.records));
+}
+
+}  // namespace
+
 awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   BatchMark const mark = mark_of(records.id());
   if (may_be_loaded(records.id())) records = co_await not_loaded_of(std::move(records), mark);
@@ -144,15 +164,25 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   rows.table = target();
   rows.schema = std::make_shared<TableSchema const>(schema_for(rows.table));
   rows.rows = take_rows();
-  rows.records = std::move(records);
+  rows.records = records;
   rows.mark = mark;
   std::shared_ptr<TableRows> const used = rows.rows;
-  BatchId const id = rows.records.id();
-  co_await operations_.copy_in(std::move(rows));
+  bool has_refused = false;
+  try {
+    co_await operations_.copy_in(std::move(rows));
+  } catch (RefusedRecord const&) {
+    has_refused = true;
+  }
+  if (has_refused) {
+    auto look = [&] { return refused_records(*used, records); };
+    RejectedRecords all = co_await run_blocking(look);
+    give_back(used);
+    throw all;
+  }
   give_back(used);
   {
     std::lock_guard const lock(mutex_);
-    asked_for_.erase(id);
+    asked_for_.erase(records.id());
   }
   co_return Batch::complete();
 }

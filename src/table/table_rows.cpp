@@ -1,5 +1,8 @@
 #include <landfall/table/table_rows.hpp>
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 #include <boost/uuid/uuid_io.hpp>
 
@@ -14,13 +17,26 @@ std::string head_of_meta(DestinationStream const& stream) {
   return fmt::format(R"({{"sync_id":{},"changes":)", *stream.sync_id);
 }
 
+/// Keys and cursors are top-level fields of the schema: see schema_of().
+ComparedFields compared_fields_of(DestinationStream const& stream, std::vector<Field> const& fields) {
+  ComparedFields compared;
+  if (stream.destination_sync_mode != DestinationSyncMode::append_dedup) return compared;
+  for (auto const& path : stream.primary_key) compared.key.push_back(path.front());
+  if (!stream.cursor_field.empty()) compared.cursor = stream.cursor_field.front();
+  std::string const deleted_at(deleted_at_field);
+  if (std::ranges::find(fields, deleted_at, &Field::name) != fields.end()) compared.deleted_at = deleted_at;
+  return compared;
+}
+
 }  // namespace
 
 TableRows::TableRows(DestinationStream const& stream, TableLayout layout, ValueLimits const& limits,
                      std::optional<std::int64_t> first_in_order)
     : first_in_order_(first_in_order), meta_head_(head_of_meta(stream)), raw_id_(36, '0') {
   if (layout == TableLayout::typed) {
-    reader_.emplace(fields_of(stream.json_schema), limits);
+    std::vector<Field> fields = fields_of(stream.json_schema);
+    ComparedFields const compared = compared_fields_of(stream, fields);
+    reader_.emplace(std::move(fields), limits, compared);
   } else {
     raw_reader_ = std::make_unique<RawReader>(limits);
   }
@@ -43,10 +59,13 @@ TableRow const& TableRows::read(Record const& record) {
 std::string_view TableRows::read_values(Record const& record) {
   if (reader_) {
     Row const& row = reader_->read(record);
+    if (!row.refused.empty()) throw RefusedRecord(record.number(), row.refused);
     row_.cells = row.cells;
+    row_.deleted = row.deleted;
     return row.changes;
   }
   RawRow const row = raw_reader_->read(record);
+  if (!row.refused.empty()) throw RefusedRecord(record.number(), row.refused);
   row_.data = row.data;
   return row.changes;
 }

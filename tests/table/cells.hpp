@@ -38,6 +38,10 @@ inline std::string_view to_string(Fit fit) {
       return "whole";
     case Fit::cut:
       return "cut";
+    case Fit::altered:
+      return "altered";
+    case Fit::ambiguous:
+      return "ambiguous";
     case Fit::too_large:
       return "too large";
     case Fit::no_such_value:

@@ -65,9 +65,11 @@ TEST(Changes, SayWhatAndWhy) {
   changes.add(R"("a")", Fit::no_such_value);
   changes.add(R"("\"")", Fit::too_large);
   changes.add(R"("c")", Fit::cut);
+  changes.add(R"("d")", Fit::altered);
   EXPECT_EQ(changes.json(), R"([{"field":"a","change":"NULLED","reason":"DESTINATION_SERIALIZATION_ERROR"},)"
                             R"({"field":"\"","change":"NULLED","reason":"DESTINATION_FIELD_SIZE_LIMITATION"},)"
-                            R"({"field":"c","change":"TRUNCATED","reason":"DESTINATION_FIELD_SIZE_LIMITATION"}])");
+                            R"({"field":"c","change":"TRUNCATED","reason":"DESTINATION_FIELD_SIZE_LIMITATION"},)"
+                            R"({"field":"d","change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"}])");
   changes.begin_row("");
   EXPECT_EQ(changes.json(), "[]");
 }

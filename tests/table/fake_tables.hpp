@@ -126,14 +126,17 @@ class FakeTables final : public TableOperations {
   awaitable<void> copy_in(CopyIn rows) override {
     begin("copy_in");
     Table& there = existing(rows.table);
-    IntervalSet& numbers = marks_[key_of(rows.mark)];
+    IntervalSet numbers = marks_[key_of(rows.mark)];
+    std::vector<StoredRow> made;  // all or none
     for (Record const& record : rows.records) {
       Interval const number{record.number(), record.number() + 1};
       require(!numbers.contains_all(number), "a record of a batch comes once", rows.table);
       numbers.add(number);
-      there.rows.push_back(stored(rows.rows->read(record), *rows.schema));
-      give_all_columns(there.rows.back(), there.schema);
+      made.push_back(stored(rows.rows->read(record), *rows.schema));
+      give_all_columns(made.back(), there.schema);
     }
+    marks_[key_of(rows.mark)] = std::move(numbers);
+    std::ranges::move(made, std::back_inserter(there.rows));
     co_return end(fmt::format("copy {} rows into {}", rows.records.size(), to_string(rows.table)));
   }
 

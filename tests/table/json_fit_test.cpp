@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "cells.hpp"
+#include "table/member_names.hpp"
 
 namespace landfall {
 namespace {
@@ -51,17 +52,24 @@ constexpr FitRow fit_rows[] = {
     {"null", "null", "whole", ""},
     {"boolean", "false", "whole", ""},
     {"other escapes", R"(["\n\u0041\\\"[[[[99999"])", "whole", ""},
-    {"NUL", R"(["a\u0000b"])", "no such value", R"(["a\ufffdb"])"},
-    {"NUL in a string alone", R"("\u0000")", "no such value", R"("\ufffd")"},
-    {"NUL in a name", R"({"\u0000":1})", "no such value", R"({"\ufffd":1})"},
-    {"NULs", R"({"\u0000":["\u0000\u0000",7]})", "no such value", R"({"\ufffd":["\ufffd\ufffd",7]})"},
+    {"NUL", R"(["a\u0000b"])", "altered", R"(["ab"])"},
+    {"NUL in a string alone", R"("\u0000")", "altered", R"("")"},
+    {"NUL in a name", R"({"\u0000":1})", "altered", R"({"":1})"},
+    {"NULs", R"({"\u0000":["\u0000\u0000",7]})", "altered", R"({"":["",7]})"},
     {"the text of one", R"(["\\u0000"])", "whole", ""},
-    {"a backslash and NUL", R"(["\\\u0000"])", "no such value", R"(["\\\ufffd"])"},
-    {"a quote and NUL", R"(["\"\u0000",1])", "no such value", R"(["\"\ufffd",1])"},
+    {"a backslash and NUL", R"(["\\\u0000"])", "altered", R"(["\\"])"},
+    {"a quote and NUL", R"(["\"\u0000",1])", "altered", R"(["\"",1])"},
+    {"NUL between what would be an escape", R"(["\\\u0000u0000"])", "altered", R"(["\\u0000"])"},
+    {"two names that become one", R"({"a":1,"\u0000a":2})", "ambiguous", R"({"a":1,"a":2})"},
+    {"two names of nothing but NULs", R"([{"\u0000":1,"\u0000\u0000":2}])", "ambiguous", R"([{"":1,"":2}])"},
+    {"the same name twice", R"({"a\u0000":1,"\u0061\u0000":2})", "altered", R"({"a":1,"\u0061":2})"},
+    {"equal names of two objects", R"([{"a\u0000":1},{"a":{"\u0000a":2}}])", "altered", R"([{"a":1},{"a":{"a":2}}])"},
     {"pair", R"(["\ud83d\udce6"])", "whole", ""},
-    {"high surrogate", R"(["\ud83d"])", "no such value", R"(["\ufffd"])"},
-    {"high surrogate before another string", R"(["\ud83d","\udce6"])", "no such value", R"(["\ufffd","\ufffd"])"},
-    {"low surrogate", R"(["\uDCE6x"])", "no such value", R"(["\ufffdx"])"},
+    {"high surrogate", R"(["\ud83d"])", "altered", R"(["\ufffd"])"},
+    {"high surrogate before another string", R"(["\ud83d","\udce6"])", "altered", R"(["\ufffd","\ufffd"])"},
+    {"low surrogate", R"(["\uDCE6x"])", "altered", R"(["\ufffdx"])"},
+    {"two halves as names", R"({"\ud83d":1,"\ud83e":2})", "ambiguous", R"({"\ufffd":1,"\ufffd":2})"},
+    {"one half as a name, twice", R"({"\ud83d":1,"\uD83D":2})", "altered", R"({"\ufffd":1,"\ufffd":2})"},
     {"the text of a surrogate", R"(["\\ud83d"])", "whole", ""},
     {"numbers", "[0,-1,9999,12.34,-99.99,1e3,100e-2]", "whole", ""},
     {"number alone", "10000", "too large", "null"},
@@ -72,7 +80,7 @@ constexpr FitRow fit_rows[] = {
     {"digits in text", R"(["10000"])", "whole", ""},
     {"digits in a name", R"({"10000":1.00})", "whole", ""},
     {"as deep as can be", "[[[1]],[[2]],[{}]]", "whole", ""},
-    {"both", R"(["\ud83d\u0000",10000])", "too large", R"(["\ufffd\ufffd",null])"},
+    {"both", R"(["\ud83d\u0000",10000])", "too large", R"(["\ufffd",null])"},
 };
 
 TEST(JsonFit, WhatTheStoreCannotHaveIsFoundAndReplaced) {
@@ -113,6 +121,7 @@ TEST(JsonFit, OnlyOneOfTheLimitsIsSet) {
   only_length.longest_text_bytes = 7;
   std::string_view const json = R"(["\ud800",10000,[1]])";
   EXPECT_EQ(to_string(fit_of_json(value_of(json), only_nul)), "whole");
+  EXPECT_EQ(to_string(fit_of_json(value_of(R"({"\ud800":1,"\ud801\u0000":2})"), only_nul)), "altered");
   EXPECT_EQ(to_string(fit_of_json(value_of(json), only_scale)), "whole");
   EXPECT_EQ(to_string(fit_of_json(value_of(json), only_depth)), "too large");
   EXPECT_EQ(to_string(fit_of_json(value_of(R"("12345")"), only_length)), "whole");
@@ -125,6 +134,7 @@ TEST(JsonFit, WhatIsNoJsonIsWalkedOverToItsEnd) {
     std::string room;
     EXPECT_EQ(to_string(fit_of_json(JsonValue{JsonValue::Kind::container, json}, narrow())), "whole");
     EXPECT_EQ(held_json(json, narrow(), room), json);
+    EXPECT_FALSE(names_meet_in(json, narrow()));
   }
 }
 

@@ -41,6 +41,8 @@ constexpr std::string_view nulled = R"([{"field":"v","change":"NULLED","reason":
 constexpr std::string_view too_large =
     R"([{"field":"v","change":"NULLED","reason":"DESTINATION_FIELD_SIZE_LIMITATION"}])";
 constexpr std::string_view cut = R"([{"field":"v","change":"TRUNCATED","reason":"DESTINATION_FIELD_SIZE_LIMITATION"}])";
+constexpr std::string_view altered =
+    R"([{"field":"v","change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"}])";
 constexpr std::string_view none = "[]";
 
 struct ValueRow {
@@ -61,7 +63,7 @@ constexpr ValueRow value_rows[] = {
     {"text, null", string, "null", "null"},
     {"text, the word null", string, R"("null")", "text null"},
     {"text, NUL", string, R"("a\u0000b")", std::string_view("text a\0b", 8)},
-    {"text, lone surrogate", string, R"("a\ud800b")", "null", nulled},
+    {"text, lone surrogate", string, R"("a\ud800b")", "text a�b", altered},
     {"text of a number", string, "12.50e3", "text 12.50e3"},
     {"text of a boolean", string, "true", "text true"},
     {"text of an object", string, R"({"a": "\u0041"})", R"(text {"a": "\u0041"})"},
@@ -205,6 +207,8 @@ ValueLimits numeric(unsigned digits, unsigned scale) {
 std::vector<LimitRow> limit_rows() {
   auto const five_bytes = limited<std::uint64_t>(&ValueLimits::longest_text_bytes, 5);
   auto const no_nul = limited(&ValueLimits::takes_nul, false);
+  auto five_bytes_without_nul = five_bytes;
+  five_bytes_without_nul.takes_nul = false;
   auto const no_json_nul = limited(&ValueLimits::json_takes_nul, false);
   auto const no_surrogates = limited(&ValueLimits::json_takes_lone_surrogates, false);
   auto const json_numbers = limited(&ValueLimits::json_number_digits, 6U);
@@ -219,15 +223,24 @@ std::vector<LimitRow> limit_rows() {
       {"JSON as long as can be", five_bytes, array, "[1,2]  ", "json [1,2]", none},
       {"JSON that is too long", five_bytes, array, "[1, 2]", "null", too_large},
       {"numbers are not text", five_bytes, number, "1234567", "number 1234567", none},
-      {"NUL in text", no_nul, string, R"("a\u0000")", "null", nulled},
+      {"NUL in text", no_nul, string, R"("a\u0000b")", "text ab", altered},
+      {"nothing but NULs in text", no_nul, string, R"("\u0000\u0000")", "text ", altered},
+      {"NUL and half a pair in text", no_nul, string, R"("\u0000\udce6")", "text �", altered},
       {"no NUL in text", no_nul, string, R"("a\\u0000\n")", "text a\\u0000\n", none},
+      {"NUL in text that is too long", five_bytes_without_nul, string, R"("abcdef\u0000")", "null", too_large},
+      {"NUL in text that is not too long without", five_bytes_without_nul, string, R"("abcde\u0000")", "text abcde",
+       altered},
       {"NUL in JSON in text", no_nul, string, R"(["\u0000"])", R"(text ["\u0000"])", none},
+      {"NUL in a number", no_nul, integer, R"("12\u0000")", "null", nulled},
+      {"NUL in a date", no_nul, date, R"("2024-01-31\u0000")", "null", nulled},
       {"NUL in JSON where text takes none", no_nul, object, R"({"a":"\u0000"})", R"(json {"a":"\u0000"})", none},
-      {"NUL in JSON", no_json_nul, object, R"({"a":"\u0000"})", "null", nulled},
-      {"NUL in a name in JSON", no_json_nul, object, R"({"\u0000":1})", "null", nulled},
-      {"NUL in a string in JSON", no_json_nul, unknown, R"("\u0000")", "null", nulled},
+      {"NUL in JSON", no_json_nul, object, R"({"a":"x\u0000"})", R"(json {"a":"x"})", altered},
+      {"NUL in a name in JSON", no_json_nul, object, R"({"\u0000":1})", R"(json {"":1})", altered},
+      {"NUL deep in JSON", no_json_nul, array, R"([1,[{"a\u0000":[["\u0000"]]}]])", R"(json [1,[{"a":[[""]]}]])",
+       altered},
+      {"NUL in a string in JSON", no_json_nul, unknown, R"("\u0000")", R"(json "")", altered},
       {"no NUL in JSON", no_json_nul, object, R"({"a":"\\u0000"})", R"(json {"a":"\\u0000"})", none},
-      {"lone surrogate in JSON", no_surrogates, array, R"(["\udc00"])", "null", nulled},
+      {"lone surrogate in JSON", no_surrogates, array, R"(["\udc00"])", R"(json ["\ufffd"])", altered},
       {"pair in JSON", no_surrogates, array, R"(["\ud83d\udce6\u0000"])", R"(json ["\ud83d\udce6\u0000"])", none},
       {"number in JSON", json_numbers, unknown, "1e5", "json 1e5", none},
       {"number in JSON that is too large", json_numbers, object, R"({"a":1e6})", "null", too_large},
@@ -249,6 +262,184 @@ TEST(RowReader, KeepsWithinTheLimitsOfTheStore) {
     RecordText const text(fmt::format(R"({{"v":{}}})", row.value));
     Row const& read = reader.read(text.record());
     EXPECT_EQ(shown(read), Texts{row.expected});
+    EXPECT_EQ(read.changes, row.changes);
+  }
+}
+
+// ---- fields by which rows are compared ----
+
+RowReader comparing(AirbyteKind kind, std::string_view what, ValueLimits const& limits = ValueLimits()) {
+  ComparedFields compared;
+  if (what == "cursor") {
+    compared.cursor = "v";
+  } else {
+    compared.key = {"v"};
+  }
+  return RowReader({field("v", kind), field("w", kind)}, limits, compared);
+}
+
+struct RefusalRow {
+  std::string_view name;
+  AirbyteKind kind;
+  std::string_view value;
+  std::string_view key;  ///< a part of the reason; empty: it is taken
+  std::string_view cursor;
+};
+
+constexpr RefusalRow refusal_rows[] = {
+    {"one that fits", integer, "12", "", ""},
+    {"null", integer, "null", "", ""},
+    {"text in an integer", integer, R"("a1b2")", "'v' is a string that is no value of a column of type integer",
+     "'v' is a string that is no value of a column of type integer"},
+    {"2^64", integer, "18446744073709551616",
+     "'v' is a number that is larger than what fits into a column of type integer", "'v' is a number that is larger"},
+    {"half an integer", integer, "1.5", "'v' is a number that is no value", "'v' is a number that is no value"},
+    {"an object", integer, "{}", "'v' is an object or array that is no value", "'v' is an object or array"},
+    {"a boolean", date, "true", "'v' is a boolean that is no value of a column of type date", "'v' is a boolean"},
+    {"text that is too long", string, R"("abcdefghi")", "'v' is a string that is larger",
+     "'v' is a string that is larger"},
+    {"NUL in text", string, R"("a\u0000")", "'v' is a string that has a character (NUL",
+     "'v' is a string that has a character"},
+    {"half a pair in text", string, R"("\ud800")", "'v' is a string that has a character (NUL",
+     "'v' is a string that has a character"},
+    {"NUL in JSON", array, R"(["\u0000"])", "'v' is an object or array that has a character",
+     "'v' is an object or array"},
+    {"rounded", number, "1.555", "'v' is a number that has more digits than", ""},
+    {"a fraction of ten digits", timestamp_with_timezone, R"("2024-01-31T00:00:00.1234567891Z")",
+     "'v' is a string that has more digits than", ""},
+};
+
+TEST(RowReader, ARowIsRefusedWhenItsKeyOrCursorWouldBeAnother) {
+  ValueLimits limits = numeric(5, 2);
+  limits.takes_nul = limits.json_takes_nul = false;
+  limits.longest_text_bytes = 32;
+  for (RefusalRow const& row : refusal_rows) {
+    for (std::string_view const what : {"primary key", "cursor"}) {
+      SCOPED_TRACE(fmt::format("{} as {}", row.name, what));
+      if (row.kind == string) limits.longest_text_bytes = 8;
+      RowReader reader = comparing(row.kind, what, limits);
+      RecordText const text(fmt::format(R"({{"v":{}}})", row.value));
+      std::string const refused(reader.read(text.record()).refused);
+      std::string_view const expected = what == "cursor" ? row.cursor : row.key;
+      EXPECT_EQ(refused.empty(), expected.empty()) << refused;
+      EXPECT_NE(refused.find(expected), std::string::npos) << refused;
+      if (!expected.empty()) {
+        EXPECT_NE(refused.find(fmt::format("its {} ", what)), std::string::npos) << refused;
+      }
+      RecordText const other(fmt::format(R"({{"v":null,"w":{}}})", row.value));
+      EXPECT_EQ(reader.read(other.record()).refused, "");  // rows are not compared by it
+      limits.longest_text_bytes = 32;
+    }
+  }
+}
+
+TEST(RowReader, ARefusalSaysNothingOfTheRecordAndWhatTypeWouldDo) {
+  RowReader reader = comparing(integer, "primary key");
+  RecordText const text(R"({"v":"secret"})");
+  std::string const refused(reader.read(text.record()).refused);
+  EXPECT_EQ(refused.find("secret"), std::string::npos) << refused;
+  EXPECT_NE(refused.find("make string the type of 'v'"), std::string::npos) << refused;
+}
+
+TEST(RowReader, ARowIsRefusedWhenItsKeyWasAlteredAsItWasRead) {
+  struct Row {
+    std::string_view name, meta;
+    bool is_refused;
+  };
+  constexpr Row rows[] = {
+      {"the key", R"({"changes":[{"field":"v","change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"}]})",
+       true},
+      {"the key, behind another",
+       R"({"changes":[{"field":"w","change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"},)"
+       R"({"reason":"DESTINATION_SERIALIZATION_ERROR","change":"TRUNCATED","field":"\u0076"}]})",
+       true},
+      {"another", R"({"changes":[{"field":"w","change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"}]})",
+       false},
+      {"by the source", R"({"changes":[{"field":"v","change":"TRUNCATED","reason":"SOURCE_SERIALIZATION_ERROR"}]})",
+       false},
+      {"nulled", R"({"changes":[{"field":"v","change":"NULLED","reason":"DESTINATION_SERIALIZATION_ERROR"}]})", false},
+      {"of another form",
+       R"({"changes":["DESTINATION_SERIALIZATION_ERROR",{"field":7,"change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"}]})",
+       false},
+  };
+  for (std::string_view const what : {"primary key", "cursor"}) {
+    RowReader reader = comparing(string, what);
+    for (Row const& row : rows) {
+      SCOPED_TRACE(row.name);
+      RecordText const text(R"({"v":"a","w":"b"})", row.meta);
+      EXPECT_EQ(!reader.read(text.record()).refused.empty(), row.is_refused);
+    }
+  }
+}
+
+TEST(RowReader, ARowIsRefusedWhenTwoNamesWouldBecomeOne) {
+  RowReader reader({field("a", integer), field("v", object)}, limited(&ValueLimits::json_takes_nul, false));
+  RecordText const bad(R"({"v":[{"x":1,"x\u0000":2}]})");
+  std::string const refused(reader.read(bad.record()).refused);
+  EXPECT_NE(refused.find("'v'"), std::string::npos) << refused;
+  RecordText const good(R"({"v":{"x\u0000":2}})");
+  EXPECT_EQ(reader.read(good.record()).refused, "");
+}
+
+// ---- deletions ----
+
+RowReader deleting(AirbyteKind kind, ValueLimits const& limits = ValueLimits()) {
+  ComparedFields compared;
+  compared.key = {"k"};
+  compared.deleted_at = "v";
+  return RowReader({field("k", integer), field("v", kind)}, limits, compared);
+}
+
+TEST(RowReader, AnyValueDeletesButNullFalseAndTheEmptyText) {
+  for (AirbyteKind const kind : {string, boolean, integer, number, date, timestamp_with_timezone, object}) {
+    RowReader reader = deleting(kind);
+    for (std::string_view const value : {"null", "false", R"("")"}) {
+      SCOPED_TRACE(fmt::format("{} as {}", value, to_string(kind)));
+      RecordText const text(fmt::format(R"({{"v":{}}})", value));
+      EXPECT_FALSE(reader.read(text.record()).deleted);
+    }
+    for (std::string_view const value :
+         {"true", "0", "1.5", R"("x")", R"("false")", R"(" ")", "{}", "[]", R"("2024-01-01T00:00:00Z")"}) {
+      SCOPED_TRACE(fmt::format("{} as {}", value, to_string(kind)));
+      RecordText const text(fmt::format(R"({{"v":{}}})", value));
+      Row const& row = reader.read(text.record());
+      EXPECT_TRUE(row.deleted);
+      EXPECT_NE(row.cells[1].kind, Cell::Kind::null);
+    }
+    RecordText const missing("{}");
+    EXPECT_FALSE(reader.read(missing.record()).deleted);
+  }
+}
+
+struct DeletionRow {
+  AirbyteKind kind;
+  std::string_view value;
+  std::string_view expected;
+  std::string_view changes;
+};
+
+TEST(RowReader, ADeletionThatDoesNotFitHasTheTimeOfItsExtraction) {
+  constexpr DeletionRow rows[] = {
+      {timestamp_with_timezone, R"("2024-01-01 00:00:00 UTC")", "moment 1970-01-01T00:00:00.000Z", altered},
+      {timestamp_with_timezone, R"("2024-01-01")", "moment 2024-01-01T00:00:00Z", none},
+      {timestamp_with_timezone, "0", "moment 1970-01-01T00:00:00.000Z", altered},
+      {timestamp_without_timezone, "true", "moment 1970-01-01T00:00:00.000", altered},
+      {date, R"("x")", "moment 1970-01-01", altered},
+      {time_with_timezone, R"("x")", "moment 00:00:00.000Z", altered},
+      {integer, R"("x")", "integer 0", altered},
+      {number, R"("x")", "number 0", altered},
+      {boolean, "0", "true", altered},
+      {string, "0", "text 0", none},
+      {timestamp_with_timezone, R"("")", "null", nulled},
+      {timestamp_with_timezone, "false", "null", nulled},
+      {boolean, R"("")", "null", nulled},
+  };
+  for (DeletionRow const& row : rows) {
+    SCOPED_TRACE(fmt::format("{} as {}", row.value, to_string(row.kind)));
+    RowReader reader = deleting(row.kind);
+    RecordText const text(fmt::format(R"({{"v":{}}})", row.value));
+    Row const& read = reader.read(text.record());
+    EXPECT_EQ(shown(read.cells[1]), row.expected);
     EXPECT_EQ(read.changes, row.changes);
   }
 }

@@ -1,6 +1,7 @@
 #include <landfall/table/table_destination.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -178,6 +179,42 @@ TEST_F(TableDestinationTest, ADeletedKeyGoesOrStaysAsTheSettingsSay) {
   settings.deletions = Deletions::soft;
   sync(sent);
   EXPECT_EQ(rows(), (Rows{"1 2 2024-01-01", "2 1 -", "9 1 "}));
+}
+
+/// The numbers of the records that are rejected.
+std::vector<RecordNumber> rejected_numbers(std::function<void()> const& load) {
+  std::vector<RecordNumber> numbers;
+  try {
+    load();
+  } catch (RejectedRecords const& rejected) {
+    for (RejectedRecord const& record : rejected.records) numbers.push_back(record.number);
+  }
+  return numbers;
+}
+
+TEST_F(TableDestinationTest, AllRecordsOfABatchWhoseKeysDoNotFitAreRejectedAtOnce) {
+  set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"_ab_cdc_deleted_at":{"type":"string"})");
+  in(dedup, 1, 0);
+  begin();
+  std::vector<SentRecord> const sent = {{R"({"id":1,"at":1})"},
+                                        {R"({"id":"a1b2","at":1})"},
+                                        {R"({"id":18446744073709551616,"at":1})"},
+                                        {R"({"id":"a1b2","at":2,"_ab_cdc_deleted_at":"2024"})"},
+                                        {R"({"id":null,"at":1})"},
+                                        {R"({"id":2,"at":"later"})"}};
+  EXPECT_EQ(rejected_numbers([&] { load(sent); }), (std::vector<RecordNumber>{1, 2, 3, 5}));
+  load({sent[0], sent[4]});  // as the batch is offered again, without them
+  close();
+  EXPECT_EQ(rows(), (Rows{"- 1 -", "1 1 -"}));
+}
+
+TEST_F(TableDestinationTest, OtherModesTakeKeysThatDoNotFit) {
+  for (auto const mode : {append, overwrite}) {
+    store = FakeTables();
+    in(mode, 1, 0);
+    sync({{R"({"id":"a1b2","at":"later"})"}});
+    EXPECT_EQ(rows(), Rows{"- - -"});
+  }
 }
 
 TEST_F(TableDestinationTest, ARefreshShowsOldRowsUntilItIsComplete) {

@@ -252,6 +252,18 @@ TEST_P(TableOperationsContract, MarksOfRunsAreForgottenOfOneStreamAlone) {
   EXPECT_EQ(run(operations.numbers_of(of_another)).count(), 1U);
 }
 
+TEST_P(TableOperationsContract, OfABatchWithARecordThatIsRefusedNothingIsLoaded) {
+  TableName const table = make_waiting("work");
+  stream.destination_sync_mode = DestinationSyncMode::append_dedup;
+  stream.primary_key = {{"id"}};
+  BatchMark const mark("main.users", "run", 7);
+  EXPECT_THROW(copy(table, {{R"({"id":1})"}, {R"({"id":"x"})"}, {R"({"id":2})"}}, mark), RefusedRecord);
+  EXPECT_EQ(run(operations.find(table))->state, TableState::empty());
+  EXPECT_EQ(run(operations.numbers_of(mark)).count(), 0U);
+  copy(table, {{R"({"id":1})"}, {R"({"id":2})"}}, mark);
+  EXPECT_EQ(run(operations.numbers_of(mark)).count(), 2U);
+}
+
 TEST_P(TableOperationsContract, MovedRowsAreInTheOtherTable) {
   TableName const from = make("from");
   TableName const to = make("to");

@@ -42,6 +42,9 @@ std::string nulled(std::string_view field, std::string_view reason) {
          "\"}";
 }
 std::string no_such(std::string_view field) { return nulled(field, "SERIALIZATION_ERROR"); }
+std::string altered(std::string_view field) {
+  return R"({"field":)" + std::string(field) + R"(,"change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"})";
+}
 std::string too_large(std::string_view field) { return nulled(field, "FIELD_SIZE_LIMITATION"); }
 
 struct RawRecord {
@@ -55,23 +58,25 @@ std::vector<RawRecord> raw_records() {
   return {
       {"nothing wrong", R"({"id":1,  "a":["\u0041\\u0000",1.50]} )", "", ""},
       {"empty", "{}", "", ""},
-      {"NUL in text", R"({"id":1,"a":"x\u0000"})", R"({"id":1,"a":null})", no_such(R"("a")")},
-      {"NUL deep inside", R"({"a":{"b":["\u0000"]}, "id":1})", R"({"a":null, "id":1})", no_such(R"("a")")},
-      {"lone surrogate", R"({"a":"\ud800"})", R"({"a":null})", no_such(R"("a")")},
+      {"NUL in text", R"({"id":1,"a":"x\u0000"})", R"({"id":1,"a":"x"})", altered(R"("a")")},
+      {"NUL deep inside", R"({"a":{"b":["\u0000"]}, "id":1})", R"({"a":{"b":[""]}, "id":1})", altered(R"("a")")},
+      {"NUL in a name deep inside", R"({"a":[{"b\u0000":1}]})", R"({"a":[{"b":1}]})", altered(R"("a")")},
+      {"lone surrogate", R"({"a":"\ud800"})", R"({"a":"\ufffd"})", altered(R"("a")")},
       {"number alone", R"({"a":10000,"b":1})", R"({"a":null,"b":1})", too_large(R"("a")")},
       {"number inside", R"({"a":[1,1e9]})", R"({"a":null})", too_large(R"("a")")},
       {"too deep", R"({"a":[[[[]]]]})", R"({"a":null})", too_large(R"("a")")},
       {"too long", R"({"a":"1234567890123456789012345678901"})", R"({"a":null})", too_large(R"("a")")},
-      {"several", R"({"a":"\u0000","b":1,"c":9.999})", R"({"a":null,"b":1,"c":null})",
-       no_such(R"("a")") + "," + too_large(R"("c")")},
-      {"NUL in a name", R"({"n\u0000m":1})", R"({"n\ufffdm":1})", ""},
-      {"NUL in a name and its value", R"({"\u0000":"\u0000"})", R"({"\ufffd":null})", no_such(R"("\ufffd")")},
-      {"name with escapes", R"({"\"\u0041":"\u0000"})", R"({"\"\u0041":null})", no_such(R"("\"\u0041")")},
+      {"several", R"({"a":"\u0000","b":1,"c":9.999})", R"({"a":"","b":1,"c":null})",
+       altered(R"("a")") + "," + too_large(R"("c")")},
+      {"NUL in a name", R"({"n\u0000m":1})", R"({"nm":1})", altered(R"("nm")")},
+      {"NUL in a name and its value", R"({"\u0000":"\u0000"})", R"({"":""})", altered(R"("")")},
+      {"NUL in a name, its value too large", R"({"\u0000":10000})", R"({"":null})", too_large(R"("")")},
+      {"name with escapes", R"({"\"\u0041":"\u0000"})", R"({"\"\u0041":""})", altered(R"("\"\u0041")")},
       {"long record", R"({"a":"123456789012345678901234567","b":"123456789012345678901234567"})", "", ""},
   };
 }
 
-TEST(TableRows, InTheRawLayoutWhatTheStoreCannotHaveIsNullAndNoted) {
+TEST(TableRows, InTheRawLayoutWhatTheStoreCannotHaveIsGoneAndNoted) {
   TableRows rows(stream_of("{}"), TableLayout::raw, narrow(), std::nullopt);
   for (RawRecord const& expected : raw_records()) {
     SCOPED_TRACE(expected.name);
@@ -82,6 +87,45 @@ TEST(TableRows, InTheRawLayoutWhatTheStoreCannotHaveIsNullAndNoted) {
     EXPECT_TRUE(row.cells.empty());
     EXPECT_EQ(row.data.data() == text.data().data(), expected.data.empty());  // not copied
   }
+}
+
+TEST(TableRows, InTheRawLayoutARecordIsRefusedWhenTwoNamesWouldBecomeOne) {
+  TableRows rows(stream_of("{}"), TableLayout::raw, narrow(), std::nullopt);
+  for (std::string_view const data :
+       {R"({"a":1,"a\u0000":2})", R"({"\ud800":1,"\ud801":2})", R"({"x":[{"a":1,"a\u0000":2}]})"}) {
+    SCOPED_TRACE(data);
+    RecordText const text(data, "", 7);
+    try {
+      rows.read(text.record());
+      ADD_FAILURE() << "it was read";
+    } catch (RefusedRecord const& refused) {
+      ASSERT_EQ(refused.records.size(), 1U);
+      EXPECT_EQ(refused.records[0].number, 7U);
+      EXPECT_NE(refused.records[0].reason.find("have the same name"), std::string::npos) << refused.records[0].reason;
+    }
+  }
+  RecordText const next(R"({"a\u0000":1,"b":{"a":2}})");
+  EXPECT_EQ(rows.read(next.record()).data, R"({"a":1,"b":{"a":2}})");
+}
+
+TEST(TableRows, OfAppendDedupKeysAndCursorsMustFit) {
+  DestinationStream stream =
+      stream_of(R"({"id":{"type":"integer"},"at":{"type":"integer"},"_ab_cdc_deleted_at":{"type":"string"}})");
+  stream.primary_key = {{"id"}};
+  stream.cursor_field = {"at"};
+  RecordText const bad_key(R"({"id":"x","_ab_cdc_deleted_at":"now"})", "", 3);
+  RecordText const bad_cursor(R"({"id":1,"at":"x"})", "", 4);
+  RecordText const gone(R"({"id":1,"_ab_cdc_deleted_at":"now"})");
+  stream.destination_sync_mode = DestinationSyncMode::append_dedup;
+  TableRows dedup(stream, TableLayout::typed, ValueLimits(), 1000);
+  EXPECT_THROW(dedup.read(bad_key.record()), RefusedRecord);
+  EXPECT_THROW(dedup.read(bad_cursor.record()), RefusedRecord);
+  EXPECT_TRUE(dedup.read(gone.record()).deleted);
+  stream.destination_sync_mode = DestinationSyncMode::append;
+  TableRows append(stream, TableLayout::typed, ValueLimits(), std::nullopt);
+  EXPECT_EQ(append.read(bad_key.record()).cells[0].kind, Cell::Kind::null);
+  EXPECT_EQ(append.read(bad_cursor.record()).cells[1].kind, Cell::Kind::null);
+  EXPECT_FALSE(append.read(gone.record()).deleted);
 }
 
 TEST(TableRows, AStoreThatTakesAllGetsTheRecordAsItCame) {
@@ -96,7 +140,7 @@ TEST(TableRows, AStoreThatTakesAllGetsTheRecordAsItCame) {
 
 TEST(TableRows, TheSourcesOwnChangesAreHeldInBothLayouts) {
   std::string_view const meta = R"({"changes":[{"field":"\u0000","change":"NULLED","reason":"x","n":1e9}]})";
-  std::string const held = meta_with(R"({"field":"\ufffd","change":"NULLED","reason":"x","n":null})");
+  std::string const held = meta_with(R"({"field":"","change":"NULLED","reason":"x","n":null})");
   for (TableLayout const layout : {TableLayout::typed, TableLayout::raw}) {
     TableRows rows(stream_of(R"({"id":{"type":"integer"}})"), layout, narrow(), std::nullopt);
     RecordText const text(R"({"id":1})", meta);
@@ -107,7 +151,7 @@ TEST(TableRows, TheSourcesOwnChangesAreHeldInBothLayouts) {
 TEST(TableRows, AFieldWithANulInItsNameIsHeldInTheChanges) {
   TableRows rows(stream_of(R"({"a\u0000b":{"type":"integer"}})"), TableLayout::typed, narrow(), std::nullopt);
   RecordText const text(R"({"a\u0000b":"x"})");
-  EXPECT_EQ(rows.read(text.record()).meta, meta_with(no_such(R"("a\ufffdb")")));
+  EXPECT_EQ(rows.read(text.record()).meta, meta_with(no_such(R"("ab")")));
 }
 
 TEST(TableRows, ABrokenRecordIsNamedInBothLayouts) {

@@ -100,4 +100,7 @@ struct MetaColumns {
   static constexpr bool is_of_waiting_rows(std::string_view column) noexcept { return column == read_order; }
 };
 
+/// The field by which a source says that a row was deleted: any value of it but null, false and "".
+constexpr std::string_view deleted_at_field = "_ab_cdc_deleted_at";
+
 }  // namespace landfall

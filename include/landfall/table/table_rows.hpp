@@ -10,6 +10,7 @@
 #include <boost/uuid/random_generator.hpp>
 
 #include <landfall/destination/record_batch.hpp>
+#include <landfall/destination/rejected_records.hpp>
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/table/row_reader.hpp>
 #include <landfall/table/table_schema.hpp>
@@ -30,14 +31,24 @@ struct TableRow {
   /// For MetaColumns::read_order: rows that were read later have a larger one, over all processes. Where cursors and
   /// times of extraction are equal it has the last word, since batches are loaded in any order.
   std::optional<std::int64_t> read_order;
+  /// For MetaColumns::deleted, where there is a read order: the record says that its key was deleted.
+  bool deleted = false;
+};
+
+/// This record must not become a row: it is rejected, with the reason that RowReader gives.
+class RefusedRecord : public RejectedRecords {
+ public:
+  RefusedRecord(RecordNumber number, std::string_view reason)
+      : RejectedRecords(std::string(reason), {RejectedRecord(number, std::string(reason))}) {}
 };
 
 class RawReader;
 
 /// Makes rows of a stream's records.
 ///
-/// Raw:     a member that the store's JSON cannot have, by ValueLimits, is null, with the entry in changes that it has
-///          as a column. In a member's name, and in `meta`, U+FFFD stands for a character that it cannot have.
+/// Raw:     a member that the store's JSON cannot have, by ValueLimits, is null or altered, with the entry in changes
+///          that it has as a column; and so is its name. In `meta` such characters are gone or U+FFFD, too.
+/// Dedup:   of append_dedup the fields of key and cursor, and `_ab_cdc_deleted_at`, are RowReader's ComparedFields.
 /// Threads: one at a time; where batches of a stream are loaded side by side, each call has its own.
 /// Source:  protocol reference 3.3.
 class TableRows {
@@ -48,7 +59,7 @@ class TableRows {
   ~TableRows();
 
   /// Valid until the next read(), and while the record's batch lives.
-  /// Errors: as RowReader::read().
+  /// Errors: RefusedRecord; as RowReader::read().
   TableRow const& read(Record const& record);
 
  private:
