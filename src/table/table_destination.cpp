@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include <fmt/format.h>
 #include <boost/uuid/random_generator.hpp>
 #include <boost/uuid/uuid_io.hpp>
 
@@ -31,6 +32,18 @@ TableDestination::TableDestination(TableOperations& operations, TableSettings se
 
 TableDestination::~TableDestination() = default;
 
+void TableDestination::warn_of_empty_tables(DestinationCatalog const& catalog) {
+  if (std::exchange(has_warned_, true) || settings_.layout != TableLayout::typed) return;
+  for (auto const& stream : catalog.streams()) {
+    if (!fields_of(stream->json_schema).empty()) continue;
+    notices().warn(
+        fmt::format("stream {}: its schema has no properties, so its table gets no columns but metadata, and nothing "
+                    "that is in its "
+                    "records is stored. With raw_data_only whole records are",
+                    to_string(stream->descriptor)));
+  }
+}
+
 awaitable<void> TableDestination::check() { co_await operations_.check(); }
 
 awaitable<void> TableDestination::setup(DestinationCatalog const& catalog) {
@@ -39,6 +52,7 @@ awaitable<void> TableDestination::setup(DestinationCatalog const& catalog) {
     schema_of(*stream, names_->of(stream->descriptor), settings_.layout);
     plan_load(*stream, TableState(), TableState());
   }
+  warn_of_empty_tables(catalog);
   for (Identifier const& schema : names_->schemas()) co_await operations_.create_schema(schema);
 }
 

@@ -275,6 +275,30 @@ TEST_F(TableDestinationTest, TheRawLayoutKeepsEachRecordAsItCame) {
   EXPECT_EQ(rows(), Rows{R"({"id":1,  "x":[1.0]})"});
 }
 
+TEST_F(TableDestinationTest, AStreamOfWhichOnlyMetadataIsStoredIsWarnedOfOnce) {
+  for (auto const schema :
+       {"{}", R"({"type":"object"})", R"({"properties":null})", R"({"properties":{}})", R"({"properties":[]})",
+        R"({"oneOf":[{"properties":{"a":{"type":"integer"}}}]})", R"({"properties":{"a":{}}})"}) {
+    for (auto const layout : {TableLayout::typed, TableLayout::raw}) {
+      SCOPED_TRACE(fmt::format("{}, {}", schema, layout == TableLayout::raw ? "raw" : "typed"));
+      store = FakeTables();
+      settings.layout = layout;
+      settings.notices = Notices();
+      stream.json_schema = boost::json::parse(schema).as_object();
+      begin();
+      simulation.run_coroutine(destination->setup(DestinationCatalog({stream})));  // it is tried again
+      std::vector<std::string> warnings;
+      destination->notices().listen([&](Notice const& notice) { warnings.push_back(notice.text); });
+      bool const is_expected = layout == TableLayout::typed && std::string_view(schema) != R"({"properties":{"a":{}}})";
+      ASSERT_EQ(warnings.size(), is_expected ? 1U : 0U);
+      if (!is_expected) continue;
+      EXPECT_NE(warnings[0].find("stream users"), std::string::npos) << warnings[0];
+      EXPECT_NE(warnings[0].find("raw_data_only"), std::string::npos) << warnings[0];
+      destination->notices().listen(nullptr);
+    }
+  }
+}
+
 TEST_F(TableDestinationTest, WhatStandsInTheWayIsNamed) {
   store.others[TableName(Identifier("main"), Identifier("users"))] = "view";
   try {

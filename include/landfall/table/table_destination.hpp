@@ -47,6 +47,7 @@ class TableDestination : public Destination {
 
   awaitable<void> check() override;
 
+  /// Warns of streams whose schema has no properties: of their records nothing would be stored but metadata.
   /// Errors: Error(config) which names the stream, for what tables cannot do (plan_load, schema_of).
   awaitable<void> setup(DestinationCatalog const& catalog) override;
   awaitable<std::unique_ptr<StreamLoader>> open(DestinationStream const& stream) override;
@@ -55,11 +56,14 @@ class TableDestination : public Destination {
   StreamTables const& tables_of(StreamDescriptor const& stream) const;
 
  private:
+  void warn_of_empty_tables(DestinationCatalog const& catalog);
+
   TableOperations& operations_;
   TableSettings settings_;
   std::string run_;              // of this process, for BatchMark
   std::int64_t first_in_order_;  // of this process, for MetaColumns::read_order
   std::optional<TableNames> names_;
+  bool has_warned_ = false;  // setup() may be called again
 };
 
 }  // namespace landfall
