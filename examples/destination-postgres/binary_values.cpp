@@ -127,6 +127,8 @@ void append_json(std::string& bytes, std::string_view json) {
   bytes += json;
 }
 
+void append_boolean(std::string& bytes, bool value) { append_value(bytes, static_cast<std::uint8_t>(value ? 1 : 0)); }
+
 void append_integer(std::string& bytes, std::int64_t number) {
   append_value(bytes, static_cast<std::uint64_t>(number));
 }
@@ -206,7 +208,7 @@ void append_cell(std::string& bytes, ColumnType type, landfall::Cell const& cell
     case Kind::text:
       return append_text(bytes, cell.text);
     case Kind::boolean:
-      return append_value(bytes, static_cast<std::uint8_t>(cell.integer != 0 ? 1 : 0));
+      return append_boolean(bytes, cell.integer != 0);
     case Kind::integer:
       return append_integer(bytes, cell.integer);
     case Kind::number:

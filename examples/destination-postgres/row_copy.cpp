@@ -28,6 +28,7 @@ void append_row(std::string& bytes, landfall::TableSchema const& schema, landfal
   for (landfall::Cell const& cell : row.cells) append_cell(bytes, column++->type, cell);
   if (!row.data.empty()) append_json(bytes, row.data);
   if (row.read_order) append_integer(bytes, *row.read_order);
+  if (row.deleted) append_boolean(bytes, *row.deleted);
 }
 
 void send_rows(Connection& connection, landfall::CopyIn const& rows) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <landfall/runtime/assert.hpp>
 #include <landfall/table/naming.hpp>
 
 #include "catalog.hpp"
@@ -23,19 +24,33 @@ using landfall::UpsertRule;
 
 Identifier key_column(std::size_t place) { return Identifier(fmt::format("k{}", place)); }
 
-void add_is_deleted(SqlText& sql, UpsertRule const& rule) {
-  if (rule.deleted_at) {
-    sql << *rule.deleted_at << " IS NOT NULL";
-  } else {
+/// Whether a row says by its column that its key was deleted.
+void add_says_deleted(SqlText& sql, landfall::TableSchema const& schema, UpsertRule const& rule) {
+  if (!rule.deleted_at) {
     sql << "false";
+    return;
+  }
+  landfall::TableColumn const* const column = schema.find(*rule.deleted_at);
+  LANDFALL_ASSERT(column != nullptr);
+  sql << *rule.deleted_at << " IS NOT NULL";
+  if (column->type == landfall::ColumnType::boolean) sql << " AND " << *rule.deleted_at;
+  if (column->type == landfall::ColumnType::text) sql << " AND " << *rule.deleted_at << " <> ''";
+  if (column->type == landfall::ColumnType::json) {
+    sql << " AND " << *rule.deleted_at << " NOT IN ('\"\"', 'false', 'null')";
   }
 }
 
-/// The cursor, "extracted" and "deleted" of a row.
-void add_rank_columns(SqlText& sql, landfall::TableSchema const& schema, UpsertRule const& rule) {
+/// Which table a row lies in.
+enum class Side { from, to };
+
+/// The cursor, "extracted" and "deleted" of a row: in `from` by what its record said, where that was stored.
+void add_rank_columns(SqlText& sql, landfall::TableSchema const& schema, UpsertRule const& rule, Side side) {
   CursorOrder(schema, rule).add_columns(sql);
   sql << Identifier(std::string(landfall::MetaColumns::extracted_at)) << " AS extracted, ";
-  add_is_deleted(sql, rule);
+  bool const has_flag = side == Side::from && rule.from_says_deleted;
+  if (has_flag) sql << "coalesce(" << Identifier(std::string(landfall::MetaColumns::deleted)) << ", ";
+  add_says_deleted(sql, schema, rule);
+  if (has_flag) sql << ")";
   sql << " AS deleted";
 }
 
@@ -52,7 +67,7 @@ void collect_new(Connection& connection, TableName const& from, landfall::TableS
   for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
     sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
   }
-  add_rank_columns(sql, schema, rule);
+  add_rank_columns(sql, schema, rule, Side::from);
   sql << " FROM ONLY " << from << " ORDER BY ";
   sql.list(rule.primary_key) << ", ";
   add_newest_first(sql, CursorOrder(schema, rule));
@@ -128,7 +143,7 @@ void add_pairs(SqlText& sql, TableName const& to, landfall::TableSchema const& s
   for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
     sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
   }
-  add_rank_columns(sql, schema, rule);
+  add_rank_columns(sql, schema, rule, Side::to);
   sql << " FROM ONLY " << to << ") AS t ON ";
   add_same_key(sql, is_null);
 }

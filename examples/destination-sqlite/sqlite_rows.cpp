@@ -58,7 +58,8 @@ void insert_row(Statement& insert, landfall::TableRow const& row, CellBinder& bi
   int parameter = 5;
   for (Cell const& cell : row.cells) binder.bind(insert, parameter++, cell);
   if (!row.data.empty()) insert.bind(parameter++, row.data);
-  if (row.read_order) insert.bind(parameter, *row.read_order);
+  if (row.read_order) insert.bind(parameter++, *row.read_order);
+  if (row.deleted) insert.bind(parameter, std::int64_t{*row.deleted});
   insert.execute();
 }
 

@@ -96,18 +96,45 @@ void collect_keys(Database& database, Upsert const& upsert) {
   database.run(keys << " FROM " << upsert.from);
 }
 
+/// Whether a row says by this column that its key was deleted.
+void add_says_deleted(SqlText& sql, Upsert const& upsert, landfall::SqlLiteral table) {
+  if (!upsert.rule.deleted_at) {
+    sql << "FALSE";
+    return;
+  }
+  Identifier const& name = *upsert.rule.deleted_at;
+  TableColumn const* const column = upsert.schema.find(name);
+  LANDFALL_ASSERT(column != nullptr);
+  sql << table << name << " IS NOT NULL";
+  if (column->type == ColumnType::boolean) sql << " AND " << table << name << " <> 0";
+  if (column->type == ColumnType::text) sql << " AND " << table << name << " <> ''";
+  if (column->type == ColumnType::json) sql << " AND " << table << name << " NOT IN ('\"\"', 'false', 'null')";
+}
+
+/// The same of a row in `from`, by what its record said, where that was stored.
+void add_record_says_deleted(SqlText& sql, Upsert const& upsert) {
+  if (!upsert.rule.from_says_deleted) return add_says_deleted(sql, upsert, "");
+  sql << "coalesce(" << Identifier(std::string(landfall::MetaColumns::deleted)) << ", ";
+  add_says_deleted(sql, upsert, "");
+  sql << ")";
+}
+
 /// All rows of the keys in `from`, of both tables; `place` is that of a row in `to`.
 void collect_rows(Database& database, Upsert const& upsert) {
   auto const& columns = upsert.columns;
   SqlText table;
-  table << "CREATE TEMP TABLE _landfall_rows (place, read_order, ";
+  table << "CREATE TEMP TABLE _landfall_rows (place, read_order, deleted, ";
   add_numbered(table, "c", columns.size());
   database.run(table << ")");
   SqlText rows;
   rows << "INSERT INTO temp._landfall_rows SELECT NULL, " << Identifier(std::string(landfall::MetaColumns::read_order))
        << ", ";
+  add_record_says_deleted(rows, upsert);
+  rows << ", ";
   add_each(rows, columns.size(), [&](std::size_t i) { add_value(rows, upsert, columns[i]); });
   rows << " FROM " << upsert.from << " UNION ALL SELECT t." << upsert.place_in_to << ", NULL, ";
+  add_says_deleted(rows, upsert, "t.");
+  rows << ", ";
   rows.list(columns, "t.") << " FROM temp._landfall_keys AS k CROSS JOIN " << upsert.to << " AS t ON ";
   for (std::size_t i = 0; i < upsert.rule.primary_key.size(); ++i) {
     if (i != 0) rows << " AND ";
@@ -128,15 +155,6 @@ void add_order(SqlText& sql, Upsert const& upsert) {
   sql << "read_order DESC NULLS LAST, place DESC";  // a row that is there was read before
 }
 
-/// Whether the best row of a key says that it is deleted.
-void add_deleted(SqlText& sql, Upsert const& upsert) {
-  if (upsert.rule.deleted_at) {
-    sql << numbered("c", upsert.number_of(*upsert.rule.deleted_at)) << " IS NOT NULL";
-  } else {
-    sql << "FALSE";
-  }
-}
-
 // ---- a table with our columns alone ----
 
 void put_newest(Database& database, Upsert const& upsert) {
@@ -150,9 +168,8 @@ void put_newest(Database& database, Upsert const& upsert) {
   add_key(add, upsert);
   add << " ORDER BY ";
   add_order(add, upsert);
-  add << ") AS place_in_key FROM temp._landfall_rows) WHERE place_in_key = 1 AND NOT (";
-  add_deleted(add, upsert);
-  database.run(add << ")");
+  add << ") AS place_in_key FROM temp._landfall_rows) WHERE place_in_key = 1 AND NOT deleted";
+  database.run(add);
 }
 
 // ---- a table with columns of others ----
@@ -165,9 +182,7 @@ void find_best(Database& database, Upsert const& upsert) {
   add_numbered(table, "c", upsert.columns.size());
   database.run(table << ")");
   SqlText best;
-  best << "INSERT INTO temp._landfall_best SELECT place, kept, ";
-  add_deleted(best, upsert);
-  best << ", ";
+  best << "INSERT INTO temp._landfall_best SELECT place, kept, deleted, ";
   add_numbered(best, "c", upsert.columns.size());
   best << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
   add_key(best, upsert);

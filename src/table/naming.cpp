@@ -100,7 +100,7 @@ std::map<std::string, Identifier, std::less<>> columns_of(DestinationStream cons
                                                           NameSpelling const& spelling) {
   NameScope scope(spelling);
   for (std::string_view const name : {MetaColumns::raw_id, MetaColumns::extracted_at, MetaColumns::meta,
-                                      MetaColumns::generation_id, MetaColumns::read_order}) {
+                                      MetaColumns::generation_id, MetaColumns::read_order, MetaColumns::deleted}) {
     scope.keep_free(name);
   }
   for (std::string_view const name : raw_columns) scope.keep_free(name);

@@ -128,6 +128,8 @@ TableSchema TableLoader::schema_for(TableName const& table) const {
   if (is_final || !dedups()) return schema;
   schema.primary_key.clear();
   schema.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
+  if (tables_.columns.contains(deleted_at_field))
+    schema.columns.emplace_back(Identifier(std::string(MetaColumns::deleted)), ColumnType::boolean);
   return schema;
 }
 
@@ -273,8 +275,9 @@ UpsertRule TableLoader::upsert_rule() const {
   rule.primary_key = schema_.primary_key;
   if (!stream_.cursor_field.empty()) rule.cursor = tables_.column(stream_.cursor_field.front());
   if (settings_.deletions == Deletions::hard) {
-    auto const deleted = tables_.columns.find("_ab_cdc_deleted_at");
+    auto const deleted = tables_.columns.find(deleted_at_field);
     if (deleted != tables_.columns.end()) rule.deleted_at = deleted->second;
+    rule.from_says_deleted = rule.deleted_at.has_value();
   }
   return rule;
 }

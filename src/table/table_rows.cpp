@@ -37,6 +37,7 @@ TableRows::TableRows(DestinationStream const& stream, TableLayout layout, ValueL
     std::vector<Field> fields = fields_of(stream.json_schema);
     ComparedFields const compared = compared_fields_of(stream, fields);
     reader_.emplace(std::move(fields), limits, compared);
+    has_deletions_ = first_in_order && compared.deleted_at;
   } else {
     raw_reader_ = std::make_unique<RawReader>(limits);
   }
@@ -61,7 +62,7 @@ std::string_view TableRows::read_values(Record const& record) {
     Row const& row = reader_->read(record);
     if (!row.refused.empty()) throw RefusedRecord(record.number(), row.refused);
     row_.cells = row.cells;
-    row_.deleted = row.deleted;
+    if (has_deletions_) row_.deleted = row.deleted;
     return row.changes;
   }
   RawRow const row = raw_reader_->read(record);

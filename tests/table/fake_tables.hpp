@@ -30,6 +30,7 @@ class FakeTables final : public TableOperations {
     std::optional<std::int64_t> generation;
     std::string meta;
     std::optional<std::int64_t> read_order;
+    std::optional<bool> deleted;
   };
   struct Table {
     TableSchema schema;
@@ -103,7 +104,10 @@ class FakeTables final : public TableOperations {
     keep_others(there.schema, wanted);
     for (auto const& column : change.retired) {
       std::erase_if(wanted.columns, [&](TableColumn const& one) { return one.name == column.name; });
-      for (StoredRow& row : there.rows) row.read_order.reset();
+      for (StoredRow& row : there.rows) {
+        if (column.name == read_order()) row.read_order.reset();
+        if (column.name.text() == MetaColumns::deleted) row.deleted.reset();
+      }
     }
     there.schema = std::move(wanted);
     write_note(table, std::move(note));
@@ -159,7 +163,10 @@ class FakeTables final : public TableOperations {
     Table& source = existing(from);
     Table& target = existing(to);
     require_columns(target.schema, schema, to);
-    for (StoredRow& row : source.rows) row.read_order.reset();
+    for (StoredRow& row : source.rows) {
+      row.read_order.reset();
+      row.deleted.reset();
+    }
     take_columns(from, to);
     for (StoredRow& row : source.rows) give_all_columns(row, target.schema);
     std::ranges::move(source.rows, std::back_inserter(target.rows));
@@ -190,9 +197,11 @@ class FakeTables final : public TableOperations {
     });
     for (auto& [key, row] : newest) {
       row.read_order.reset();
+      bool const is_deleted = says_deleted(row, rule);
+      row.deleted.reset();
       if (auto const before = old.find(key); before != old.end()) row.values.merge(before->second.values);
       give_all_columns(row, target.schema);
-      if (!rule.deleted_at || !row.values.at(*rule.deleted_at)) target.rows.push_back(std::move(row));
+      if (!is_deleted) target.rows.push_back(std::move(row));
     }
     if (source == Source::is_dropped) forget(from);
     co_return end(fmt::format("upsert {} into {}", to_string(from), to_string(to)));
@@ -267,7 +276,16 @@ class FakeTables final : public TableOperations {
 
   static bool is_meta(Identifier const& column) {
     return column.text() == MetaColumns::raw_id || column.text() == MetaColumns::extracted_at ||
-           column.text() == MetaColumns::meta || column.text() == MetaColumns::generation_id || column == read_order();
+           column.text() == MetaColumns::meta || column.text() == MetaColumns::generation_id ||
+           MetaColumns::is_of_waiting_rows(column.text());
+  }
+
+  /// Rows in a final table, and those of before, say it by their column.
+  static bool says_deleted(StoredRow const& row, UpsertRule const& rule) {
+    if (!rule.deleted_at) return false;
+    if (row.deleted) return *row.deleted;
+    std::string const value = row.values.at(*rule.deleted_at).value_or("");
+    return !value.empty() && value != "false";
   }
 
   /// Returns whether the table was there.
@@ -378,6 +396,7 @@ class FakeTables final : public TableOperations {
     made.generation = row.generation;
     made.meta = row.meta;
     made.read_order = row.read_order;
+    made.deleted = row.deleted;
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
       Cell const& cell = row.cells[i];
       std::optional<std::string>& value = made.values[schema.columns.at(meta_column_count + i).name];
@@ -386,6 +405,8 @@ class FakeTables final : public TableOperations {
     if (!row.data.empty()) made.values[Identifier(std::string(MetaColumns::data))] = std::string(row.data);
     require(made.read_order.has_value() == (schema.find(read_order()) != nullptr),
             "rows have the columns of the schema", TableName());
+    bool const has_deleted = schema.find(Identifier(std::string(MetaColumns::deleted))) != nullptr;
+    require(made.deleted.has_value() == has_deleted, "rows have the columns of the schema", TableName());
     return made;
   }
 

@@ -172,9 +172,9 @@ TEST_F(TableDestinationTest, ADeletedKeyGoesOrStaysAsTheSettingsSay) {
                                         {R"({"id":9,"at":1,"_ab_cdc_deleted_at":""})"}};
   in(dedup, 1, 0);
   sync(sent);
-  EXPECT_EQ(rows(), Rows{"2 1 -"});
+  EXPECT_EQ(rows(), (Rows{"2 1 -", "9 1 "}));
   sync({{R"({"id":1,"at":1})"}});  // what is older than the deletion cannot be told from a new row once that is gone
-  EXPECT_EQ(rows(), (Rows{"1 1 -", "2 1 -"}));
+  EXPECT_EQ(rows(), (Rows{"1 1 -", "2 1 -", "9 1 "}));
   store = FakeTables();
   settings.deletions = Deletions::soft;
   sync(sent);
@@ -215,6 +215,39 @@ TEST_F(TableDestinationTest, OtherModesTakeKeysThatDoNotFit) {
     sync({{R"({"id":"a1b2","at":"later"})"}});
     EXPECT_EQ(rows(), Rows{"- - -"});
   }
+}
+
+TEST_F(TableDestinationTest, AnyValueDeletesWhateverItsColumnCanHoldOfIt) {
+  for (auto const type : {"integer", "boolean", "number"}) {
+    SCOPED_TRACE(type);
+    store = FakeTables();
+    set_fields(fmt::format(
+        R"("id":{{"type":"integer"}},"at":{{"type":"integer"}},"_ab_cdc_deleted_at":{{"type":"{}"}})", type));
+    in(dedup, 1, 0);
+    sync({{R"({"id":1,"at":1})"}, {R"({"id":2,"at":1})"}, {R"({"id":3,"at":1})"}});
+    sync({{R"({"id":1,"at":2,"_ab_cdc_deleted_at":"2024-01-01 00:00:00 UTC"})"},
+          {R"({"id":2,"at":2,"_ab_cdc_deleted_at":{"at":1}})"},
+          {R"({"id":3,"at":2,"_ab_cdc_deleted_at":""})"}});
+    EXPECT_EQ(rows(), Rows{"3 2 -"});
+    in(dedup, 2, 2);  // a refresh
+    sync({{R"({"id":1,"at":1,"_ab_cdc_deleted_at":[]})"}, {R"({"id":2,"at":1})"}});
+    EXPECT_EQ(rows(), Rows{"2 1 -"});
+  }
+}
+
+TEST_F(TableDestinationTest, WaitingRowsOfBeforeSayByTheirColumnThatTheyWereDeleted) {
+  set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"_ab_cdc_deleted_at":{"type":"string"})");
+  in(dedup, 1, 0);
+  sync({{R"({"id":1,"at":1})"}, {R"({"id":2,"at":1})"}, {R"({"id":3,"at":1})"}});
+  begin();
+  load({{R"({"id":1,"at":2,"_ab_cdc_deleted_at":"2024"})"}, {R"({"id":2,"at":2,"name":"x"})"}});
+  // The process ends here; the version that it was had no such column.
+  auto& work = store.tables.at(destination->tables_of(stream.descriptor).work_table);
+  std::erase_if(work.schema.columns,
+                [](TableColumn const& column) { return column.name.text() == MetaColumns::deleted; });
+  for (auto& row : work.rows) row.deleted.reset();
+  sync({{R"({"id":3,"at":2,"_ab_cdc_deleted_at":0})"}});
+  EXPECT_EQ(rows(), Rows{"2 2 -"});
 }
 
 TEST_F(TableDestinationTest, ARefreshShowsOldRowsUntilItIsComplete) {

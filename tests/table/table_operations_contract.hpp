@@ -372,7 +372,60 @@ TEST_P(TableOperationsContract, ARowThatSaysSoDeletesItsKey) {
               {R"({"id":3,"at":3})"},
               {R"({"id":9,"at":1,"name":""})"}});
   run(operations.upsert(from, to, usual_schema({Identifier("id")}), deleting, TableOperations::Source::is_dropped));
-  EXPECT_EQ(rows(to), (Rows{"2 5 -", "3 3 -"}));
+  EXPECT_EQ(rows(to), (Rows{"2 5 -", "3 3 -", "9 1 "}));
+}
+
+TEST_P(TableOperationsContract, WhatARecordSaidDeletesItsKeyWhateverItsColumnHolds) {
+  stream.destination_sync_mode = DestinationSyncMode::append_dedup;
+  stream.primary_key = {{"id"}};
+  stream.json_schema =
+      boost::json::parse(
+          R"({"properties":{"id":{"type":"integer"},"at":{"type":"integer"},"_ab_cdc_deleted_at":{"type":"boolean"}}})")
+          .as_object();
+  Identifier const deleted_at{std::string(deleted_at_field)};
+  TableSchema const schema =
+      schema_with({TableColumn(Identifier("id"), ColumnType::integer),
+                   TableColumn(Identifier("at"), ColumnType::integer), TableColumn(deleted_at, ColumnType::boolean)},
+                  {Identifier("id")});
+  TableSchema waiting = schema;
+  waiting.primary_key.clear();
+  waiting.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
+  TableSchema of_before = waiting;
+  waiting.columns.emplace_back(Identifier(std::string(MetaColumns::deleted)), ColumnType::boolean);
+  TableName const to = named("users");
+  TableName const from = named("work");
+  run(operations.create(to, schema, {}));
+  run(operations.create(from, waiting, {}));
+  auto const copy_into = [&](TableName const& table, TableSchema const& columns, std::vector<SentRecord> const& sent) {
+    CopyIn rows;
+    rows.table = table;
+    rows.schema = std::make_shared<TableSchema const>(columns);
+    bool const waits = table == from;
+    rows.rows = std::make_shared<TableRows>(stream, TableLayout::typed, ValueLimits(),
+                                            waits ? std::optional<std::int64_t>(0) : std::nullopt);
+    rows.records = batch_of(sent, std::make_shared<DestinationStream const>(stream), BatchId(1));
+    rows.mark = BatchMark("main.users", "run", ++last_batch);
+    run(operations.copy_in(std::move(rows)));
+  };
+  copy_into(to, schema,
+            {{R"({"id":1,"at":1})"},
+             {R"({"id":2,"at":1})"},
+             {R"({"id":3,"at":1,"_ab_cdc_deleted_at":true})"},
+             {R"({"id":4,"at":9})"},
+             {R"({"id":5,"at":9,"_ab_cdc_deleted_at":false})"}});
+  copy_into(from, waiting,
+            {{R"({"id":1,"at":2,"_ab_cdc_deleted_at":"soon"})"},
+             {R"({"id":2,"at":2,"_ab_cdc_deleted_at":""})"},
+             {R"({"id":3,"at":2,"_ab_cdc_deleted_at":false})"},
+             {R"({"id":4,"at":2,"_ab_cdc_deleted_at":0})"},
+             {R"({"id":5,"at":2,"_ab_cdc_deleted_at":{}})"},
+             {R"({"id":6,"at":2})"},
+             {R"({"id":7,"at":2,"_ab_cdc_deleted_at":[]})"}});
+  UpsertRule deleting = rule();
+  deleting.deleted_at = deleted_at;
+  deleting.from_says_deleted = true;
+  run(operations.upsert(from, to, schema, deleting, TableOperations::Source::is_dropped));
+  EXPECT_EQ(rows(to), (Rows{"2 2 -", "3 2 false", "4 9 -", "5 9 false", "6 2 -"}));
 }
 
 /// No index can compress it.

@@ -95,9 +95,14 @@ struct MetaColumns {
   static constexpr std::string_view data = "_airbyte_data";  ///< all fields, where there are no columns for them
   /// Of rows that wait for their upsert, never of a final table: the order in which they were read.
   static constexpr std::string_view read_order = "_landfall_read_order";
+  /// Of the same rows, where the stream has deleted_at_field: the record said that its key was deleted. Null in rows
+  /// that were stored before there was this column.
+  static constexpr std::string_view deleted = "_landfall_deleted";
 
   /// A column that only tables of waiting rows have.
-  static constexpr bool is_of_waiting_rows(std::string_view column) noexcept { return column == read_order; }
+  static constexpr bool is_of_waiting_rows(std::string_view column) noexcept {
+    return column == read_order || column == deleted;
+  }
 };
 
 /// The field by which a source says that a row was deleted: any value of it but null, false and "".

@@ -76,7 +76,11 @@ struct UpsertRule {
   /// Null is less than any value. Numbers are compared by value, moments as moments, text by its bytes in UTF-8
   /// (whatever collation the store has), JSON as compare_json() says.
   std::optional<Identifier> cursor;
-  std::optional<Identifier> deleted_at;  ///< a row that has it deletes its key, if it is the one that stays
+  /// The column of deleted_at_field. A row that says so deletes its key, if it is the one that stays: one of `from` by
+  /// MetaColumns::deleted, where it is not null; any other row by this column, unless that is null, false, or empty
+  /// text (in JSON, too).
+  std::optional<Identifier> deleted_at;
+  bool from_says_deleted = false;  ///< `from` has MetaColumns::deleted
 };
 
 /// What a SQL store has to do for a TableDestination: this interface is all that a new store needs.
@@ -129,7 +133,8 @@ class TableOperations {
   enum class Source { stays, is_dropped };
 
   /// For each key in `from`: of all its rows in both tables the newest stays in `to`, by (cursor, extracted at, order
-  /// read). `from` has the columns of `schema`, which is that of `to`, and MetaColumns::read_order; what is in `to` was
+  /// read). `from` has the columns of `schema`, which is that of `to`, and MetaColumns::read_order (and ::deleted, see
+  /// UpsertRule); what is in `to` was
   /// read before. Keys are equal when their nulls are, too. Rows of other keys stay as they are. Its cost is that of
   /// `from`, not of `to`.
   virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;

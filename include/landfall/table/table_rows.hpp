@@ -18,7 +18,7 @@
 namespace landfall {
 
 /// One row of a stream's table, in the order of schema_of(): the meta columns, then the cells, or `data`, and then the
-/// order in which it was read, where it has one.
+/// order in which it was read and whether its key was deleted, where it has them.
 struct TableRow {
   TableRow() = default;
 
@@ -31,8 +31,8 @@ struct TableRow {
   /// For MetaColumns::read_order: rows that were read later have a larger one, over all processes. Where cursors and
   /// times of extraction are equal it has the last word, since batches are loaded in any order.
   std::optional<std::int64_t> read_order;
-  /// For MetaColumns::deleted, where there is a read order: the record says that its key was deleted.
-  bool deleted = false;
+  /// For MetaColumns::deleted, where the rows wait for an upsert and the stream has deleted_at_field.
+  std::optional<bool> deleted;
 };
 
 /// This record must not become a row: it is rejected, with the reason that RowReader gives.
@@ -66,7 +66,8 @@ class TableRows {
   std::string_view read_values(Record const& record);
 
   std::optional<std::int64_t> first_in_order_;
-  std::optional<RowReader> reader_;        // of the typed layout
+  std::optional<RowReader> reader_;  // of the typed layout
+  bool has_deletions_ = false;
   std::unique_ptr<RawReader> raw_reader_;  // of the raw one
   boost::uuids::random_generator_mt19937 ids_;
   std::string meta_head_;  // up to the changes
