@@ -98,7 +98,7 @@ awaitable<void> TableLoader::ensure(TableName table) {
   }
   note->fields.insert(found->fields.begin(), found->fields.end());  // those of fields that left the schema
   SchemaChange change = change_between(table, found->schema, wanted);
-  change.cursor = upsert_rule().cursor;
+  if (dedups()) change.cursor = upsert_rule().cursor;
   if (!change.empty()) {
     co_await operations_.alter(table, std::move(change), wanted, std::move(note));
   } else if (!is_noted(*found, note_)) {

@@ -135,6 +135,17 @@ TEST_F(TableDestinationTest, AppendedRowsAreAddedAndSeenAtOnce) {
   EXPECT_EQ(rows().size(), 4U);
 }
 
+TEST_F(TableDestinationTest, RowsThatAreAppendedNeedNoCursorInTheSchema) {
+  stream.cursor_field = {"is", "nested"};
+  for (auto const mode : {append, overwrite}) {
+    in(mode, 1, 0);
+    sync({{R"({"id":1})"}});
+    sync({{R"({"id":2})"}});  // the table is there
+    EXPECT_EQ(rows().size(), 2U);
+    store = FakeTables();
+  }
+}
+
 TEST_F(TableDestinationTest, EveryStreamHasATableEvenIfItIsEmpty) {
   for (auto const mode : {append, overwrite, dedup}) {
     store = FakeTables();
