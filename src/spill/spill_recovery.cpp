@@ -175,7 +175,9 @@ void add_batch(FrameHeader const& header, SegmentHeader const& segment, Snapshot
 
 bool apply(FrameHeader const& header, std::string_view content, SegmentHeader const& segment, Snapshot& state) {
   if (header.kind == FrameKind::batch) {
-    bool const has_records = header.record_count > 0 && header.table_bytes == header.record_count * table_entry_bytes;
+    bool const has_whole_table =
+        header.table_bytes % table_entry_bytes == 0 && header.table_bytes / table_entry_bytes == header.record_count;
+    bool const has_records = header.record_count > 0 && has_whole_table;
     if (header.stream_index >= state.streams.size() || !has_records) return false;
     add_batch(header, segment, state);
     return true;

@@ -63,6 +63,73 @@ TEST(CutAtPositions, LeavesAcknowledgedRecordsAndEachBatchOnce) {
   }
 }
 
+// ---- what a frame means ----
+
+FrameHeader batch_header(std::uint64_t record_count, std::uint64_t table_bytes) {
+  FrameHeader header;
+  header.kind = FrameKind::batch;
+  header.batch = BatchId(7);
+  header.record_count = record_count;
+  header.table_bytes = table_bytes;
+  header.content_bytes = 4;
+  return header;
+}
+
+FrameHeader of_stream(FrameHeader header, std::uint32_t stream) {
+  header.stream_index = stream;
+  return header;
+}
+
+TEST(ApplyFrame, TakesABatchOnlyWhenItsTableHasAnEntryForEachRecord) {
+  struct Row {
+    char const* name;
+    FrameHeader header;
+    bool expected;
+  };
+  Row const rows[] = {
+      {"one record", batch_header(1, table_entry_bytes), true},
+      {"three records", batch_header(3, 3 * table_entry_bytes), true},
+      {"of the last stream", of_stream(batch_header(1, table_entry_bytes), 1), true},
+      {"of no stream", of_stream(batch_header(1, table_entry_bytes), 2), false},
+      {"a table that is too short", batch_header(3, 2 * table_entry_bytes), false},
+      {"a table that is too long", batch_header(3, 4 * table_entry_bytes), false},
+      {"a table that ends within an entry", batch_header(3, 3 * table_entry_bytes - 1), false},
+      {"records without a table", batch_header(3, 0), false},
+      {"a table without records", batch_header(0, table_entry_bytes), false},
+      {"no records and no table", batch_header(0, 0), false},
+      {"a product that wraps around", batch_header((UINT64_MAX / table_entry_bytes) + 2, table_entry_bytes), false},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    Snapshot state;
+    state.streams.emplace_back(StreamDescriptor("users"), 0);
+    state.streams.emplace_back(StreamDescriptor("orders"), 0);
+    EXPECT_EQ(apply(row.header, "", SegmentHeader(1, 2), state), row.expected);
+    EXPECT_EQ(state.batches.size(), row.expected ? 1u : 0u);
+  }
+}
+
+TEST(ApplyFrame, AcknowledgesOnlyStreamsThatThereAre) {
+  FrameHeader header;
+  header.kind = FrameKind::acknowledged;
+  for (auto const& [stream, expected] : {std::pair<std::uint64_t, bool>{0, true}, {1, false}, {2, false}}) {
+    SCOPED_TRACE(stream);
+    Snapshot state;
+    state.streams.emplace_back(StreamDescriptor("users"), 3);
+    EXPECT_EQ(apply(header, encode(NumberPairs{{stream, 5}}), SegmentHeader(1, 2), state), expected);
+    EXPECT_EQ(state.streams[0].position, expected ? 5u : 3u);
+  }
+}
+
+TEST(ApplyFrame, ASnapshotStandsOnlyAtTheBeginning) {
+  FrameHeader header;
+  header.kind = FrameKind::snapshot;
+  Snapshot state;
+  EXPECT_FALSE(apply(header, encode(NumberPairs()), SegmentHeader(1, 2), state));
+  header.kind = FrameKind::released;
+  EXPECT_FALSE(apply(header, "half a pair", SegmentHeader(1, 2), state));
+}
+
 // ---- restarts ----
 
 class ResumeTest : public SpillStoreTest {
@@ -77,6 +144,24 @@ class ResumeTest : public SpillStoreTest {
     return error_of([&] { simulation.run_coroutine(store().open()); });
   }
   static constexpr auto folder = "landfall-resume";
+  /// A frame of 16 bytes of content behind the last one of the only segment, with a header that says otherwise.
+  void append_to_segment(FrameKind kind, std::uint64_t table_bytes, std::uint64_t content_bytes) const {
+    auto const name = segment_name(1);
+    auto const file = disk->blocking_open(folder, name);
+    std::string bytes(segment_header_bytes, '\0');
+    ASSERT_EQ(file->blocking_read(0, bytes), bytes.size());
+    auto const segment = decode_segment_header(bytes);
+    ASSERT_TRUE(segment.has_value());
+    Frame frame = control_frame(FrameKind::acknowledged, encode(NumberPairs{{0, 2}}));
+    frame.header.kind = kind;
+    frame.header.record_count = 1;
+    frame.header.table_bytes = table_bytes;
+    frame.header.content_bytes = content_bytes;
+    frame.seal(*segment, file->blocking_size(), 0);
+    std::vector<std::string_view> pieces;
+    frame.add_pieces_to(pieces);
+    file->blocking_write(file->blocking_size(), pieces);
+  }
   void flip_byte(std::string const& name, std::uint64_t offset) const {
     auto const file = disk->blocking_open(folder, name);
     std::string byte(1, '\0');
@@ -364,6 +449,25 @@ TEST_F(ResumeTest, NumbersThatCannotBeTrueAreAnErrorBeforeAnythingIsReserved) {
       {"more records than were written", [](auto& b) { b[0].batch.record_count = 9; }, "it is too short"},
       {"no record", [](auto& b) { b[0].batch.record_count = 0; }, "it is too short"},
       {"a place behind the file", [](auto& b) { b[0].batch.place.offset = UINT64_MAX - 10; }, "it is too short"},
+      // Behind the batch there is the frame that acknowledges it.
+      {"one byte more than the file has", [](auto& b) { b[0].batch.place.offset += frame_header_bytes + 16 + 1; },
+       "it is too short"},
+      {"a table of one byte more than the file has", [](auto& b) { b[0].batch.frame_records += 7; }, "it is too short"},
+      {"records that overlap the next ones",
+       [](auto& b) {
+         b.push_back(b[0]);
+         b[1].batch.id = BatchId(2);
+         b[1].batch.first_number = 1;
+       },
+       "two batches hold the same records"},
+      {"records that overlap the ones before",
+       [](auto& b) {
+         b.push_back(b[0]);
+         b[1].batch.id = BatchId(0);
+         b[0].batch.first_number = 1;
+         std::swap(b[0], b[1]);
+       },
+       "two batches hold the same records"},
       {"records twice",
        [](auto& b) {
          b.push_back(b[0]);
@@ -392,6 +496,46 @@ TEST_F(ResumeTest, NumbersThatCannotBeTrueAreAnErrorBeforeAnythingIsReserved) {
     auto const text = error_of_open(resume_settings());
     EXPECT_TRUE(contains(text, row.message)) << text;
   }
+}
+
+TEST_F(ResumeTest, AFrameThatIsLongerThanItsFileIsATornOneAndNothingIsReservedForIt) {
+  struct Row {
+    char const* name;
+    std::uint64_t table_bytes;
+    std::uint64_t content_bytes;
+  };
+  Row const rows[] = {
+      {"its content", 0, std::uint64_t{1} << 60},
+      {"its table", std::uint64_t{1} << 60, 0},
+      {"both", std::uint64_t{1} << 60, std::uint64_t{1} << 60},
+      {"a sum that wraps around", UINT64_MAX, 2},
+      {"one byte", 0, 17},
+  };
+  for (Row const& row : rows) {
+    for (FrameKind const kind : {FrameKind::acknowledged, FrameKind::batch}) {
+      SCOPED_TRACE(row.name);
+      disk = std::make_shared<testing::SimulatedDisk>();
+      start();
+      write(batch(0, 1, 0, {"{}", "{}"}));
+      acknowledge(0, 1);
+      kill();
+      append_to_segment(kind, row.table_bytes, row.content_bytes);
+      auto const& recovered = start();
+      EXPECT_EQ(recovered.positions[0], 1u);
+      EXPECT_EQ(recovered.batches.size(), 1u);
+      kill();
+    }
+  }
+}
+
+TEST_F(ResumeTest, BatchesThatFollowEachOtherWithoutAGapHoldNoRecordTwice) {
+  start();
+  write(batch(0, 1, 0, {"{}", "{}"}));
+  write(batch(0, 2, 2, {"{}", "{}"}));
+  write(batch(1, 3, 0, {"{}", "{}"}));  // the same numbers of another stream
+  acknowledge(0, 4);
+  acknowledge(1, 2);
+  EXPECT_EQ(restart().batches.size(), 3u);
 }
 
 TEST_F(ResumeTest, ADamagedBatchIsNoticedWhenItIsRead) {
