@@ -17,7 +17,6 @@
 #include <landfall/state/sync_manager.hpp>
 
 #include "pipeline/batch_spiller.hpp"
-#include "pipeline/batch_update_queue.hpp"
 #include "pipeline/rejector.hpp"
 #include "pipeline/step_pipeline.hpp"
 #include "pipeline/stream_queue.hpp"
@@ -35,7 +34,6 @@
 #include "tasks/spill_to_disk_task.hpp"
 #include "tasks/stats_emitter_task.hpp"
 #include "tasks/teardown_task.hpp"
-#include "tasks/update_batch_state_task.hpp"
 #include "tasks/update_checkpoints_task.hpp"
 
 namespace landfall {
@@ -189,10 +187,8 @@ class SyncAssembly {
     parts.process_records = std::make_unique<LoaderProcessRecordsTaskFactory>(phases_, rejector_, BatchId(first));
     parts.process_batch = std::make_unique<LoaderProcessBatchTaskFactory>(phases_);
     if (auto steps = destination.load_steps(); !steps.empty()) {
-      parts.load_pipeline =
-          std::make_unique<StepPipeline>(std::move(steps), batch_updates_, phases_, rejector_, BatchId(first));
+      parts.load_pipeline = std::make_unique<StepPipeline>(std::move(steps), phases_, rejector_, BatchId(first));
     }
-    parts.update_batch_state = std::make_unique<QueueUpdateBatchStateTaskFactory>(batch_updates_);
     parts.update_checkpoints = std::make_unique<CheckpointPrinterTaskFactory>(
         checkpoint_queue_, checkpoints_, sink, resumed_in_, scope_, options_.answer_deadline, options_.patience);
     parts.close_stream = std::make_unique<LoaderCloseStreamTaskFactory>(phases_);
@@ -250,7 +246,6 @@ class SyncAssembly {
   InputProgress input_progress_;
   CheckpointQueue checkpoint_queue_;
   OpenStreamQueue open_stream_queue_;
-  BatchUpdateQueue batch_updates_{UINT64_MAX};  // bounded by the batches on their way
   std::atomic<bool> has_thrown_ = false;
   std::atomic<std::uint64_t> batch_bytes_ = 0;  // set by the launcher
   SyncManager sync_;

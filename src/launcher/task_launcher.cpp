@@ -53,7 +53,6 @@ TaskLauncher::TaskLauncher(asio::any_io_executor executor, Clock& clock, Launche
   require(parts_.read_back != nullptr, "read_back");
   require(parts_.load_pipeline || (parts_.process_records && parts_.process_batch),
           "load_pipeline, or process_records and process_batch: a sync needs one way to load");
-  require(parts_.update_batch_state != nullptr, "update_batch_state");
   require(parts_.update_checkpoints != nullptr, "update_checkpoints");
   require(parts_.close_stream != nullptr, "close_stream");
   require(parts_.teardown != nullptr, "teardown");
@@ -138,6 +137,13 @@ awaitable<void> TaskLauncher::handle_batch_read_back(RecordBatch records, std::u
 
 awaitable<void> TaskLauncher::handle_new_batch(BatchEnvelope envelope) {
   co_await on_strand([this, &envelope] { batch_on_strand(std::move(envelope)); });
+}
+
+awaitable<void> TaskLauncher::handle_persisted(StreamDescriptor stream, std::vector<Interval> records) {
+  co_await on_strand([this, &stream, &records] {
+    for (Interval const part : records) parts_.sync.stream_manager(stream).mark_persisted(part);
+    parts_.checkpoint_queue.wake();
+  });
 }
 
 awaitable<void> TaskLauncher::handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers) {
@@ -270,7 +276,6 @@ void TaskLauncher::start_on_strand() {
   if (parts_.load_pipeline) {
     for (auto& task : parts_.load_pipeline->make_tasks(*this)) launch_on_strand(std::move(task));
   }
-  launch_on_strand(parts_.update_batch_state->make(*this));
   if (parts_.heartbeat) launch_on_strand(parts_.heartbeat->make(*this));
   if (parts_.stats_emitter) launch_on_strand(parts_.stats_emitter->make(*this));
   launch_on_strand(parts_.update_checkpoints->make(*this), Role::checkpoints);
@@ -674,8 +679,14 @@ void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error e
 
 void TaskLauncher::start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream) {
   StreamWork& w = work(stream);
-  if (!w.failure || w.fail_task_started || !may_fail_now(w.opening, w.in_flight)) return;
-  if (!parts_.sync.stream_manager(stream).is_active()) return;  // its close was running, and went well
+  if (!w.failure || w.fail_task_started) return;
+  StreamManager& manager = parts_.sync.stream_manager(stream);
+  if (w.in_flight == 0) {
+    manager.settle_failure();
+    parts_.checkpoint_queue.wake();  // STATEs that will never be answered give their memory back
+  }
+  if (!may_fail_now(w.opening, w.in_flight)) return;
+  if (!manager.is_active()) return;  // its close was running, and went well
   w.fail_task_started = true;
   bool const run_loader_close = w.owns_close && w.loader != nullptr && !w.call_still_runs;
   launch_on_strand(parts_.fail_stream->make(*this, stream, *w.failure, run_loader_close));

@@ -29,6 +29,18 @@ void insist_on_members(RecordBatch const& batch, std::vector<RecordNumber> const
                      numbers.back());
 }
 
+/// The numbers of the batch but for these.
+std::vector<Interval> between(RecordBatch const& batch, std::vector<RecordNumber> const& numbers) {
+  std::vector<Interval> intervals;
+  RecordNumber begin = batch.first_number();
+  for (RecordNumber const number : numbers) {
+    if (begin < number) intervals.push_back(Interval{begin, number});
+    begin = number + 1;
+  }
+  if (begin < batch.end_number()) intervals.push_back(Interval{begin, batch.end_number()});
+  return intervals;
+}
+
 struct ToWrite {
   ToWrite(RecordBatch of_batch, std::vector<RejectedRecord> records)
       : batch(std::move(of_batch)), rejected(std::move(records)) {}
@@ -43,11 +55,14 @@ awaitable<void> write(RejectSink& sink, std::shared_ptr<ToWrite const> what) {
 
 }  // namespace
 
-awaitable<void> Rejector::reject(TaskLauncher& launcher, RecordBatch batch, std::vector<RejectedRecord> rejected) {
+awaitable<void> Rejector::reject(TaskLauncher& launcher, RecordBatch batch, std::vector<RejectedRecord> rejected,
+                                 BatchState others_are) {
   LANDFALL_ASSERT(!rejected.empty());
   std::vector<RecordNumber> numbers = numbers_of(rejected);
   insist_on_members(batch, numbers);
   StreamDescriptor const stream = batch.stream().descriptor;
+  // Whatever becomes of the rejected ones: if they fail the stream, this remains true.
+  if (others_are >= BatchState::persisted) co_await launcher.handle_persisted(stream, between(batch, numbers));
   if (sink_ == nullptr) {
     throw config_error(
         "record {} of stream {} cannot be loaded: {}. Mend it at the source, or name a reject file (--reject-file) to "
@@ -78,7 +93,7 @@ awaitable<std::vector<RecordBatch>> Rejector::refused(TaskLauncher& launcher, Re
   }
   if (refusal.records.empty()) refusal.records.emplace_back(batch.first_number(), refusal.message());
   RecordBatch others = batch.without(numbers_of(refusal.records));
-  co_await reject(launcher, std::move(batch), std::move(refusal.records));
+  co_await reject(launcher, std::move(batch), std::move(refusal.records), BatchState::processed);
   if (!others.empty()) rest.push_back(std::move(others));
   co_return rest;
 }

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include <landfall/destination/batch.hpp>
 #include <landfall/destination/record_batch.hpp>
 #include <landfall/destination/reject_sink.hpp>
 #include <landfall/destination/rejected_records.hpp>
@@ -25,8 +26,9 @@ class Rejector {
   /// `sink` may be null: then nothing may be rejected.
   Rejector(PhaseRunner& phases, RejectSink* sink) : phases_(phases), sink_(sink) {}
 
-  /// The loader has taken all of `batch` but these.
-  awaitable<void> reject(TaskLauncher& launcher, RecordBatch batch, std::vector<RejectedRecord> rejected);
+  /// The loader has taken all of `batch` but these; the others are in this state, also when this throws.
+  awaitable<void> reject(TaskLauncher& launcher, RecordBatch batch, std::vector<RejectedRecord> rejected,
+                         BatchState others_are);
 
   /// The loader has taken nothing of `batch`, because of `refusal`. Returns what is to be offered again, in order:
   /// nothing, the rest, or the two halves.

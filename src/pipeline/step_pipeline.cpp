@@ -75,7 +75,9 @@ class StepPipeline::WorkerTask final : public Task {
       co_return parts;
     }
     if (!answer) co_return parts;
-    pipeline_.updates_.push_now(batch.envelope(*answer), sizeof(BatchEnvelope));
+    // Before anything else happens to the batch: if it fails in its next step, this remains true.
+    BatchEnvelope reached = batch.envelope(*answer);
+    co_await launcher_.handle_new_batch(std::move(reached));
     if (answer->state() == BatchState::complete) co_return parts;
     batch.input.batch = std::move(*answer);
     if (pipeline_.is_last(step_)) {
@@ -130,7 +132,9 @@ class StepPipeline::WorkerTask final : public Task {
       }
       co_return std::nullopt;
     }
-    if (rejects) co_await pipeline_.rejector_.reject(launcher_, batch.input.records, answer->rejected());
+    if (rejects) {
+      co_await pipeline_.rejector_.reject(launcher_, batch.input.records, answer->rejected(), answer->state());
+    }
     batch.input = std::move(**given);
     if (rejects) {
       std::vector<RecordNumber> numbers;
@@ -178,9 +182,9 @@ BatchEnvelope StepPipeline::Travelling::envelope(Batch const& answer) const {
   return BatchEnvelope(stream, id, records, std::move(reported), BatchRoute::pipeline);
 }
 
-StepPipeline::StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, BatchUpdateQueue& updates, PhaseRunner& phases,
-                           Rejector& rejector, BatchId first_id)
-    : updates_(updates), phases_(phases), rejector_(rejector), first_id_(first_id) {
+StepPipeline::StepPipeline(std::vector<std::unique_ptr<LoadStep>> steps, PhaseRunner& phases, Rejector& rejector,
+                           BatchId first_id)
+    : phases_(phases), rejector_(rejector), first_id_(first_id) {
   if (steps.empty()) throw system_error("a load pipeline needs at least one step");
   for (auto& step : steps) {
     if (step->workers() == 0) throw system_error("step {} has no workers", step->name());

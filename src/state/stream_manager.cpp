@@ -87,6 +87,11 @@ void StreamManager::update_batch_state(BatchEnvelope const& envelope) {
   }
 }
 
+void StreamManager::mark_persisted(Interval records) {
+  note_change();
+  ledger_.report(records, BatchState::persisted);
+}
+
 void StreamManager::reject_records(std::vector<RecordNumber> const& numbers) {
   note_change();
   for (RecordNumber const number : numbers) {
@@ -126,6 +131,14 @@ bool StreamManager::waits_for_its_close() const {
 }
 
 void StreamManager::mark_failing() {
+  if (failing_) return;
+  note_change();
+  failing_ = true;
+}
+
+// Not sooner: an answer may be on its way here while another batch fails, and its records are committed.
+void StreamManager::settle_failure() {
+  LANDFALL_ASSERT(failing_);
   if (safe_until_failure_) return;
   note_change();
   safe_until_failure_ = ledger_.first_not_persisted().begin;
@@ -148,6 +161,7 @@ bool StreamManager::mark_succeeded(StreamOutcome outcome) {
 bool StreamManager::mark_failed(Error error) {
   if (result_) return false;
   mark_failing();
+  settle_failure();
   note_change();
   result_.emplace(StreamEnd::failed, ledger_.records_of_this_sync(), std::move(error));
   return true;

@@ -1,5 +1,8 @@
 #include "tasks/process_batch_task.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <landfall/launcher/task_launcher.hpp>
 
 namespace landfall {
@@ -30,6 +33,9 @@ awaitable<void> ProcessBatchTask::execute() {
                                   envelope_.records.end - 1));
     throw;
   }
+  // The failure of another batch must not lose what is committed.
+  constexpr asio::disable_cancellation answer_is_kept;
+  co_await asio::this_coro::reset_cancellation_state(answer_is_kept);
   BatchEnvelope further(envelope_.stream, envelope_.id, envelope_.records, std::move(*answer));
   co_await launcher_.handle_new_batch(std::move(further));
 }

@@ -3,9 +3,19 @@
 #include <algorithm>
 #include <iterator>
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <landfall/launcher/task_launcher.hpp>
 
 namespace landfall {
+
+namespace {
+
+/// From an answer until it is reported: the failure of another batch must not lose what is committed.
+constexpr asio::disable_cancellation answer_is_kept;
+
+}  // namespace
 
 std::string ProcessRecordsTask::name() const { return "process records of stream " + to_string(stream_); }
 
@@ -25,6 +35,8 @@ awaitable<void> ProcessRecordsTask::execute() {
     try {
       std::vector<RecordBatch> again = co_await offer(std::move(next));
       to_offer.insert(to_offer.end(), std::make_move_iterator(again.rbegin()), std::make_move_iterator(again.rend()));
+      bool const goes_on = to_offer.empty() || co_await may_offer_more();
+      if (!goes_on) co_return;
     } catch (Error& error) {
       error.add_context(fmt::format("batch {}, records {} to {}", to_string(id), first, last));
       throw;
@@ -39,6 +51,7 @@ awaitable<bool> ProcessRecordsTask::was_applied() {
   PhaseRunner::Probe probe = [this] { return loader_->probe(id_); };
   bool const applied = co_await phases_.was_applied(name(), std::move(probe));
   if (!applied) co_return false;
+  co_await asio::this_coro::reset_cancellation_state(answer_is_kept);
   Interval const numbers{records_.first_number(), records_.end_number()};
   records_.clear();
   BatchEnvelope envelope(stream_, id_, numbers, Batch::complete());
@@ -55,13 +68,20 @@ awaitable<void> ProcessRecordsTask::attempt_ended(TimePoint started_at, TimePoin
   co_await launcher_.handle_call_ended(report);
 }
 
+// A cancellation that came meanwhile is gone, but the launcher knows of it.
+awaitable<bool> ProcessRecordsTask::may_offer_more() {
+  asio::enable_terminal_cancellation const usual;
+  co_await asio::this_coro::reset_cancellation_state(usual);
+  co_return co_await launcher_.handle_step_requested(stream_);
+}
+
 awaitable<void> ProcessRecordsTask::wait_begins(Duration delay) {
   return launcher_.handle_call_waits(stream_, id_, delay);
 }
 
 awaitable<void> ProcessRecordsTask::wait_ended() { return launcher_.handle_call_resumes(stream_, id_); }
 
-// Returns what is to be offered again.
+// Returns what is to be offered again. Afterwards nothing is cancelled any more, until may_offer_more().
 awaitable<std::vector<RecordBatch>> ProcessRecordsTask::offer(RecordBatch records) {
   BatchId const id = records.id();
   std::optional<Batch> answer;
@@ -75,6 +95,7 @@ awaitable<std::vector<RecordBatch>> ProcessRecordsTask::offer(RecordBatch record
   } catch (RejectedRecords const& refused) {
     refusal = refused;
   }
+  co_await asio::this_coro::reset_cancellation_state(answer_is_kept);
   if (refusal && refusal->records.empty() && records.size() > 1) {
     refused_bytes_ = std::min(refused_bytes_, offered_bytes_);
   } else if (refusal || !answer->rejected().empty()) {
@@ -83,7 +104,9 @@ awaitable<std::vector<RecordBatch>> ProcessRecordsTask::offer(RecordBatch record
   if (refusal) co_return co_await rejector_.refused(launcher_, std::move(records), std::move(*refusal));
 
   Interval const numbers{records.first_number(), records.end_number()};
-  if (!answer->rejected().empty()) co_await rejector_.reject(launcher_, std::move(records), answer->rejected());
+  if (!answer->rejected().empty()) {
+    co_await rejector_.reject(launcher_, std::move(records), answer->rejected(), answer->state());
+  }
   records.clear();
   BatchEnvelope envelope(stream_, id, numbers, std::move(*answer));
   co_await launcher_.handle_new_batch(std::move(envelope));

@@ -192,6 +192,7 @@ struct RecordView {
   bool durable = false;   // the store says so
   bool claimed = false;   // the loader says so
   bool complete = false;  // the loader says that there is nothing more to do
+  bool in_time = false;   // it was said before anybody can have stopped waiting for the answer
   bool earlier = false;   // an earlier process has read it: it may come once more
 };
 
@@ -261,7 +262,7 @@ class RunChecker {
   static RecordView earlier_record() {
     RecordView record;
     record.status = RecordStatus::done;
-    record.durable = record.claimed = record.complete = record.earlier = true;
+    record.durable = record.claimed = record.complete = record.in_time = record.earlier = true;
     return record;
   }
 
@@ -581,13 +582,17 @@ class RunChecker {
 
   void answered(TraceEvent const& event, StreamView& stream, BatchView& batch) {
     batch.failures = 0;
+    bool const in_time = is_in_time(event, batch.began);
     batch.answered_incomplete = event.state != BatchState::complete && event.call != CallKind::step;
     for (RecordNumber const number : batch.records) {
       RecordView& one = stream.records[number];
       if (one.status == RecordStatus::rejected || one.status == RecordStatus::to_reject) continue;
       one.status = RecordStatus::done;
       one.step = event.step + 1;
-      if (event.state >= BatchState::persisted) one.claimed = true;
+      if (event.state >= BatchState::persisted) {
+        one.claimed = true;
+        one.in_time = one.in_time || in_time;
+      }
       if (event.state == BatchState::complete) one.complete = true;
     }
     for (RecordNumber const number : event.records) stream.records[number].status = RecordStatus::to_reject;
@@ -667,7 +672,7 @@ class RunChecker {
     }
     switch (event.probe) {
       case ProbeResult::applied:
-        applied(stream, batch);
+        applied(event, stream, batch);
         return;
       case ProbeResult::not_applied:
         batch.asked = false;
@@ -683,7 +688,8 @@ class RunChecker {
     }
   }
 
-  static void applied(StreamView& stream, BatchView& batch) {
+  void applied(TraceEvent const& event, StreamView& stream, BatchView& batch) const {
+    bool const in_time = is_in_time(event, begin_of(event).at);
     batch.asked = false;
     batch.failures = 0;
     batch.answered_incomplete = false;
@@ -693,8 +699,12 @@ class RunChecker {
       one.status = RecordStatus::done;
       one.claimed = true;
       one.complete = true;
+      one.in_time = one.in_time || in_time;
     }
   }
+
+  /// Who is cancelled is waited for so long: a call that was shorter was certainly waited for.
+  bool is_in_time(TraceEvent const& end, TimePoint began) const { return end.at - began < scenario_.patience; }
 
   void reject_begins(TraceEvent const& event) {
     StreamView& stream = streams_[*event.stream];
@@ -712,7 +722,9 @@ class RunChecker {
     if (event.end != CallEnd::ok) stream.may_fail = true;
     auto const begun = begin_of(event);
     for (RecordNumber const number : begun.records) {
-      if (event.end == CallEnd::ok) stream.records[number].status = RecordStatus::rejected;
+      if (event.end != CallEnd::ok) continue;
+      stream.records[number].status = RecordStatus::rejected;
+      stream.records[number].in_time = is_in_time(event, begun.at);
     }
   }
 
@@ -984,10 +996,20 @@ class RunChecker {
     for (std::size_t i = 0; i < streams_.size(); ++i) {
       if (!in_scope(*state.step, i)) continue;
       StreamEnd const end = outcome(report, i).end;
-      if (end == StreamEnd::failed) return false;
       if (end != StreamEnd::complete && scenario_.streams[i].starts_anew()) return false;
+      if (end == StreamEnd::failed && !all_earned(i, base(i) + state.positions[i])) return false;
     }
     return true;
+  }
+
+  /// A stream that fails keeps its word for what its loader had answered.
+  bool all_earned(std::size_t index, RecordNumber position) const {
+    auto const& records = streams_[index].records;
+    auto const end = records.begin() + static_cast<std::ptrdiff_t>(position);
+    return std::all_of(records.begin(), end, [](RecordView const& one) {
+      bool const is_loaded = one.claimed && one.status != RecordStatus::to_reject;
+      return one.in_time && (is_loaded || one.status == RecordStatus::rejected);
+    });
   }
 
   void check_result(SyncReport const& report, bool all_complete, std::size_t unanswered) const {

@@ -621,6 +621,22 @@ TEST_F(RunConnector, ABadRecordWithoutARejectFileFailsItsStream) {
   EXPECT_NE(process.out.find("1 committed, complete"), std::string::npos) << process.out;
 }
 
+// Many times: which of the two calls is heard of first is chance.
+TEST_F(RunConnector, AFailureDoesNotLoseTheStateOfACallThatHadReturned) {
+  for (int times = 0; times < 30; ++times) {
+    SCOPED_TRACE(times);
+    Process process(write_arguments(R"({"load": "fails_beside", "landfall": {"batch_records": 1}})"), {}, -1);
+    process.send(record);
+    process.send(state);
+    process.send(record);
+    process.send(state);
+    process.end_input();
+    EXPECT_EQ(process.exit_code(), 1) << process.err;
+    ASSERT_EQ(process.messages("STATE").size(), 1U) << process.out;
+    EXPECT_NE(process.out.find("1 committed, 1 failed, failed: "), std::string::npos) << process.out;
+  }
+}
+
 TEST_F(RunConnector, AReaderThatTakesNothingIsGivenUp) {
   Process process(write_arguments(R"({"landfall": {"answer_seconds": 1, "patience_seconds": 1}})"), {}, -1);
   std::string states;

@@ -164,7 +164,6 @@ class LauncherTest : public ::testing::Test {
     parts.read_back = std::make_unique<NoReadBack>();
     parts.process_records = std::make_unique<Records>(*this);
     parts.process_batch = std::make_unique<BatchSteps>(*this);
-    parts.update_batch_state = plain<UpdateBatchStateTaskFactory>("batch_state");
     parts.update_checkpoints = plain<UpdateCheckpointsTaskFactory>("checkpoints");
     parts.close_stream = std::make_unique<OfStream<CloseStreamTaskFactory>>(*this, "close");
     parts.teardown = plain<TeardownTaskFactory>("teardown", FailureLevel::verdict);

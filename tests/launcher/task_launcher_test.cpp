@@ -13,10 +13,10 @@ TEST_F(LauncherTest, RunStartsEveryTaskOnceAndTheReaderIsLaunchedBeforeSetup) {
   make({"users", "orders"});
   start();
   for (auto const* name :
-       {"input", "setup", "open", "spill users", "spill orders", "batch_state", "heartbeat", "stats", "checkpoints"}) {
+       {"input", "setup", "open", "spill users", "spill orders", "heartbeat", "stats", "checkpoints"}) {
     EXPECT_EQ(times(name), 1) << name;
   }
-  EXPECT_EQ(events.size(), 9U);
+  EXPECT_EQ(events.size(), 8U);
   EXPECT_FALSE(outcome.has_value());
 }
 

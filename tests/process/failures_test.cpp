@@ -93,6 +93,31 @@ TEST_F(Failures, AFileThatMayNotGrow) {
   for (auto const& row : rows(0, 20 * total)) EXPECT_THAT(all, Contains(row));
 }
 
+// Many times: while the third batch fails, the first one may be on its way to disk, or an answer about it to us.
+TEST_F(Failures, AFileThatMayNotGrowLosesNoStateThatWasEarned) {
+  Stream const users("users");
+  catalog({users, Stream("small")});
+  constexpr int batch_records = 1100;  // of 1 MB and more: such a batch is brought to disk by a call of its own
+  settings({{"batch_records", batch_records}, {"batch_bytes", 4'000'000}});
+  std::string input;
+  for (int id = 0; id < 6; ++id) {
+    for (int n = 0; n < batch_records; ++n) input += record(users, R"({"x":")" + std::string(1000, 'x') + R"("})");
+    input += state(users, id + 1);
+  }
+  for (int times = 0; times < 10; ++times) {
+    SCOPED_TRACE(times);
+    fs::remove_all(data());
+    auto const process = start_with_file_size_limit(5500);
+    process->feed(input);
+    auto const result = finish(*process);
+    EXPECT_EQ(result.exit_code, 1);
+    ASSERT_FALSE(result.state_ids.empty());
+    EXPECT_EQ(result.state_ids.front(), 1);
+    EXPECT_LE(result.state_ids.back(), 2) << "the third batch has failed";
+    EXPECT_EQ(rows_of("users.jsonl").size(), 2U * batch_records);
+  }
+}
+
 TEST_F(Failures, AFolderInThePlaceOfAFileFailsThatStreamAlone) {
   Stream const users("users");
   Stream const orders("orders");

@@ -81,6 +81,11 @@ class Script {
     for (std::uint64_t i = 0; i < records; ++i) numbers.push_back(read_[stream].records - 1 - i);
     manager(stream).reject_records(numbers);
   }
+  /// And none of its calls runs any more.
+  void fails(std::string const& stream) {
+    manager(stream).mark_failing();
+    manager(stream).settle_failure();
+  }
   void persist(std::string const& stream, RecordNumber begin, RecordNumber end) {
     manager(stream).update_batch_state(
         BatchEnvelope(StreamDescriptor(stream), BatchId(1), Interval{begin, end}, Batch::persisted()));
@@ -535,17 +540,50 @@ TEST_F(CheckpointManagerTest, RecordsRejectedAfterAStateWasReadAreCountedInIt) {
   EXPECT_EQ(counts.delta_rejected, 2u);
 }
 
-TEST_F(CheckpointManagerTest, OfAFailingStreamWhatWasSafeIsAnsweredAndNothingElse) {
+TEST_F(CheckpointManagerTest, OfAFailingStreamWhatWasOnItsWayIsAnsweredToo) {
   script.read("a", 2);
   script.stream_state("a");
   script.read("a", 3);
   script.stream_state("a");
+  script.read("a", 1);
+  script.stream_state("a");
   script.persist("a", 0, 2);
   script.manager("a").mark_failing();
-  script.persist("a", 2, 5);  // was on its way
   EXPECT_EQ(script.flush(), Ids{1});
+  script.persist("a", 2, 5);  // the call had returned
+  EXPECT_EQ(script.flush(), Ids{2});
   EXPECT_EQ(script.checkpoints.oldest_read_at(), std::nullopt) << "it waits for nothing";
-  EXPECT_EQ(script.checkpoints.describe_pending(), "STATE 2 of stream a is behind the failure of stream a");
+  EXPECT_EQ(script.checkpoints.describe_pending(), "STATE 3 of stream a is behind the failure of stream a");
+}
+
+TEST_F(CheckpointManagerTest, OfAFailingStreamNothingIsAnsweredBehindARecordThatFailed) {
+  script.read("a", 2);
+  script.stream_state("a");
+  script.read("a", 3);
+  script.stream_state("a");
+  script.manager("a").mark_failing();
+  script.persist("a", 0, 2);
+  script.persist("a", 3, 5);
+  EXPECT_EQ(script.flush(), Ids{1});
+  script.manager("a").settle_failure();
+  EXPECT_EQ(script.flush(), Ids{});
+  EXPECT_EQ(script.held_bytes(), 0u) << "the second one gives its memory back";
+}
+
+TEST_F(CheckpointManagerTest, AGlobalStateBeforeTheFailureOfAStreamIsAnsweredWhenTheAnswersCome) {
+  script.read("a", 2);
+  script.read("b", 1);
+  script.global_state();
+  script.read("a", 1);
+  script.global_state();
+  script.manager("a").mark_failing();
+  script.persist("b", 0, 1);
+  EXPECT_EQ(script.flush(), Ids{});
+  script.persist("a", 0, 2);
+  EXPECT_EQ(script.flush(), Ids{1});
+  script.manager("a").settle_failure();
+  EXPECT_EQ(script.flush(), Ids{});
+  EXPECT_EQ(script.checkpoints.describe_pending(), "STATE 2 of the sync is behind the failure of stream a");
 }
 
 TEST_F(CheckpointManagerTest, AFailingStreamEndsTheGlobalStates) {
@@ -553,7 +591,7 @@ TEST_F(CheckpointManagerTest, AFailingStreamEndsTheGlobalStates) {
   script.global_state();
   script.read("b", 1);
   script.global_state();
-  script.manager("a").mark_failing();
+  script.fails("a");
   script.persist("a", 0, 2);
   script.persist("b", 0, 1);
   EXPECT_EQ(script.flush(), Ids{});
@@ -796,7 +834,7 @@ TEST_F(CheckpointManagerTest, StatesBehindAFailureHoldNoMemoryButAreCounted) {
     script.read("a", 1);
     script.stream_state("a");
   }
-  script.manager("a").mark_failing();
+  script.fails("a");
   EXPECT_EQ(script.flush(), Ids{1});
   EXPECT_EQ(script.held_bytes(), 0u);
   script.read("a", 1);
@@ -810,7 +848,7 @@ TEST_F(CheckpointManagerTest, StatesBehindAFailureHoldNoMemoryButAreCounted) {
 
 TEST_F(CheckpointManagerTest, AStateThatComesAfterTheFailureOfItsStreamHoldsNoMemory) {
   script.read("a", 2);
-  script.manager("a").mark_failing();
+  script.fails("a");
   script.flush();
   script.stream_state("a");
   EXPECT_EQ(script.held_bytes(), 0u);
@@ -825,7 +863,7 @@ TEST_F(CheckpointManagerTest, GlobalStatesBeforeAFailureAreKeptAndPrinted) {
   script.read("b", 1);
   script.global_state();
   script.global_state();
-  script.manager("b").mark_failing();
+  script.fails("b");
   script.flush();
   EXPECT_EQ(script.held_bytes(), of_first);
   EXPECT_EQ(script.checkpoints.describe_pending(),
@@ -843,9 +881,9 @@ TEST_F(CheckpointManagerTest, AnEarlierFailureOfAnotherStreamDropsMore) {
   script.global_state();
   script.read("b", 1);
   script.global_state();
-  script.manager("b").mark_failing();
+  script.fails("b");
   EXPECT_EQ(script.hand_out(), Ids{1});
-  script.manager("a").mark_failing();
+  script.fails("a");
   EXPECT_EQ(script.flush(), Ids{1});
   EXPECT_EQ(script.held_bytes(), 0u);
   EXPECT_EQ(script.checkpoints.pending_count(), 3u);
@@ -869,7 +907,7 @@ TEST(CheckpointManager, AFailingStreamWhoseCloseGoesWellLosesNothing) {
   script.read("b", 2);
   script.stream_state("b");
   script.persist("b", 0, 2);
-  script.manager("b").mark_failing();
+  script.fails("b");
   EXPECT_EQ(script.flush(), Ids{});
   script.end("b", StreamEnd::complete);
   EXPECT_EQ(script.flush(), Ids{1});

@@ -90,6 +90,28 @@ TEST_F(OracleTest, AStateThatIsNeverAnswered) {
   EXPECT_EQ(judge(), 5) << what_;
 }
 
+TEST(Oracle, AStateThatAFailingStreamHadEarnedAndThatIsNeverAnswered) {
+  Scenario scenario = small_scenario();
+  InputStep third = scenario.input[2];
+  ++third.number;
+  scenario.input.push_back(third);
+  scenario.faults.emplace_back(CallKind::process_records, 0, 2, FaultKind::config);
+  MemoryTarget target(scenario);
+  auto result = run_scenario(scenario, target);
+  ASSERT_FALSE(result.violation) << to_string(scenario, result);
+  Events events = result.first.trace.events();
+  auto const of_users = std::ranges::find_if(events, [](TraceEvent const& event) {
+    return event.kind == EventKind::state && event.text.find("users") != std::string::npos;
+  });
+  ASSERT_NE(of_users, events.end());
+  events.erase(of_users);
+  result.first.trace = Trace(events);
+  auto const violation = check_run(scenario, scenario.input, false, result.first);
+  ASSERT_TRUE(violation.has_value());
+  EXPECT_EQ(violation->promise, 5);
+  EXPECT_EQ(violation->what, "STATE 1 was never answered although all before it is safe");
+}
+
 TEST_F(OracleTest, AStateOfAStreamThatMayStillBeThrownAway) {
   auto const of_orders = std::find_if(events_.begin(), events_.end(), [](TraceEvent const& event) {
     return event.kind == EventKind::state && event.text.find("orders") != std::string::npos;

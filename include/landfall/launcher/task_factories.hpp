@@ -48,10 +48,6 @@ struct ProcessBatchTaskFactory {
   virtual ~ProcessBatchTaskFactory() = default;
   virtual std::unique_ptr<Task> make(TaskLauncher& launcher, BatchEnvelope envelope) = 0;
 };
-struct UpdateBatchStateTaskFactory {
-  virtual ~UpdateBatchStateTaskFactory() = default;
-  virtual std::unique_ptr<Task> make(TaskLauncher& launcher) = 0;
-};
 struct UpdateCheckpointsTaskFactory {
   virtual ~UpdateCheckpointsTaskFactory() = default;
   virtual std::unique_ptr<Task> make(TaskLauncher& launcher) = 0;

@@ -91,7 +91,6 @@ struct LauncherParts {
   std::unique_ptr<ProcessRecordsTaskFactory> process_records;
   std::unique_ptr<ProcessBatchTaskFactory> process_batch;
   std::unique_ptr<LoadPipeline> load_pipeline;  ///< optional: then batches go to it instead of process_records
-  std::unique_ptr<UpdateBatchStateTaskFactory> update_batch_state;
   std::unique_ptr<UpdateCheckpointsTaskFactory> update_checkpoints;
   std::unique_ptr<CloseStreamTaskFactory> close_stream;
   std::unique_ptr<TeardownTaskFactory> teardown;
@@ -138,6 +137,8 @@ class TaskLauncher {
   /// so.
   awaitable<void> handle_batch_read_back(RecordBatch records, std::unique_ptr<SpilledRecords> spilled);
   awaitable<void> handle_new_batch(BatchEnvelope envelope);
+  /// These are persisted, whatever becomes of the other records of their batch.
+  awaitable<void> handle_persisted(StreamDescriptor stream, std::vector<Interval> records);
   /// Records that cannot be loaded are in the reject file.
   awaitable<void> handle_records_rejected(StreamDescriptor stream, std::vector<RecordNumber> numbers);
   /// A pipeline asks before a step takes a batch, and a spill task before it writes one: false when its stream has

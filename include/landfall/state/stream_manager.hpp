@@ -84,6 +84,9 @@ class StreamManager {
   /// Errors: as RecordLedger::report().
   void update_batch_state(BatchEnvelope const& envelope);
 
+  /// The loader has persisted these, of a batch that has no answer as a whole. Errors: as update_batch_state().
+  void mark_persisted(Interval records);
+
   /// These cannot be loaded and are in the reject file.
   /// Errors: as RecordLedger::reject(); Error(system) for one that is persisted: a STATE may have counted it as loaded.
   void reject_records(std::vector<RecordNumber> const& numbers);
@@ -93,8 +96,8 @@ class StreamManager {
 
   /// A STATE that stands behind `end` records of this stream may be printed, as far as this stream is concerned: they
   /// are persisted, or kept on disk for a restart, and where old data is replaced without a minimum generation (so that
-  /// an attempt that fails is thrown away) the stream has been closed well. Of a failing stream: what was so when its
-  /// failure began. Once true for an `end`, it stays true for it.
+  /// an attempt that fails is thrown away) the stream has been closed well. Of a stream that fails, too: what its
+  /// loader has answered remains true. Once true for an `end`, it stays true for it.
   bool is_safe_until(RecordNumber end) const;
 
   /// Such a STATE will never be printed: it stands behind the failure of the stream, or the stream has ended without
@@ -104,9 +107,12 @@ class StreamManager {
   /// No STATE of it may be printed before it has been closed well, which has not happened.
   bool waits_for_its_close() const;
 
-  /// The stream is going to fail: what becomes safe from now on is not acknowledged any more.
+  /// The stream is going to fail: nothing more is asked of its loader. What calls that still run will answer counts.
   void mark_failing();
-  bool is_failing() const noexcept { return safe_until_failure_.has_value(); }
+  bool is_failing() const noexcept { return failing_; }
+
+  /// No call of the failing stream runs any more: what is not persisted by now never will be.
+  void settle_failure();
 
   /// The one arbiter between closing and failing: true for the first call only. Who wins calls the loader's close().
   bool set_closed() noexcept;
@@ -136,7 +142,8 @@ class StreamManager {
   std::uint64_t bytes_read_ = 0;
   std::optional<EndOfStream> end_of_stream_;
   bool closed_ = false;
-  std::optional<RecordNumber> safe_until_failure_;  // set: it is failing, or has failed
+  bool failing_ = false;                            // it is failing, or has failed
+  std::optional<RecordNumber> safe_until_failure_;  // set: no record from here on will be loaded
   std::optional<StreamOutcome> result_;
 };
 

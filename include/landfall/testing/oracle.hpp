@@ -38,6 +38,8 @@ struct OracleOptions {
 /// Healed:    what must not fail a stream: a transient error while attempts are left; an unknown outcome, or anything
 ///            else thrown in a process call, when probe() knows what became of it, while attempts are left; a slow or
 ///            late answer; rejected records with a reject sink.
+/// Failing:   a STATE of a stream that fails is written all the same when the loader had answered for every record
+///            before it, in time for anybody to hear of it. That is part of promise 5.
 /// Resume:    a STATE may stand behind records that wait on disk; that they are loaded in the end is seen in the rows.
 ///            Records of an earlier process come at most once more, before those that are read.
 /// Tolerated: which streams fail when the whole sync is hit (its output, setup, fail-fast, a stop that cancels or whose

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <landfall/landfall.hpp>
@@ -29,7 +31,7 @@ struct Behaviour {
   std::string check;               // "waits", "hangs"
   std::int64_t check_fails_times;  // it throws so often, then it works
   std::int64_t load_fails_times;   // the same
-  std::string load;                // "hangs", "throws", "names_bad_records", "finds_bad_records"
+  std::string load;                // "hangs", "throws", "names_bad_records", "finds_bad_records", "fails_beside"
   std::string close;               // "throws"
   bool tells;                      // notices, of its making and of its last call
 };
@@ -46,12 +48,15 @@ class TinyLoader final : public landfall::StreamLoader {
   TinyLoader(Behaviour behaviour, std::string stream)
       : behaviour_(std::move(behaviour)), stream_(std::move(stream)), failures_left_(behaviour_.load_fails_times) {}
 
+  bool needs_order() const override { return behaviour_.load != "fails_beside"; }
+
   awaitable<landfall::Batch> process_records(landfall::RecordBatch records) override {
     std::printf("loading %zu records\n", records.size());  // as a careless library would
     std::fflush(stdout);
     if (failures_left_-- > 0) throw landfall::transient_error("the line is busy");
     if (behaviour_.load == "throws") throw std::runtime_error("no table for " + stream_);
     if (behaviour_.load == "hangs") co_await hang();
+    if (behaviour_.load == "fails_beside") co_await fail_beside(records.first_number() == 0);
     if (auto bad = bad_records(records); !bad.empty()) {
       if (behaviour_.load == "names_bad_records") throw landfall::RejectedRecords("bad records", std::move(bad));
       if (behaviour_.load == "finds_bad_records") throw landfall::RejectedRecords("some record is bad");
@@ -73,9 +78,23 @@ class TinyLoader final : public landfall::StreamLoader {
     return bad;
   }
 
+  // The call for the first record is about to return when the one for the second record throws.
+  awaitable<void> fail_beside(bool is_first) {
+    auto wait = [this, is_first] {
+      if (!is_first) second_began_ = true;
+      std::atomic<bool> const& awaited = is_first ? second_began_ : first_ends_;
+      while (!awaited) std::this_thread::yield();
+    };
+    co_await landfall::run_blocking(std::move(wait));
+    first_ends_ = true;
+    if (!is_first) throw landfall::config_error("no table for the second record");
+  }
+
   Behaviour behaviour_;
   std::string stream_;
   std::int64_t failures_left_;
+  std::atomic<bool> second_began_ = false;
+  std::atomic<bool> first_ends_ = false;
 };
 
 class TinyDestination final : public landfall::Destination {
