@@ -2,11 +2,15 @@
 
 namespace landfall {
 
-NextStep next_step(BatchState reported, BatchRoute route, bool stream_is_complete) {
-  if (reported != BatchState::complete) {
-    return route == BatchRoute::loader ? NextStep::process_batch : NextStep::wait;
-  }
-  return stream_is_complete ? NextStep::close_stream : NextStep::wait;
+NextStep next_step(BatchEnvelope const& answered, bool batch_is_complete, bool stream_is_complete) {
+  if (batch_is_complete) return stream_is_complete ? NextStep::close_stream : NextStep::wait;
+  if (answered.route == BatchRoute::pipeline) return NextStep::wait;
+  bool const waits_for_others = answered.batch.group() && answered.before;
+  return waits_for_others ? NextStep::ask_group : NextStep::process_batch;
+}
+
+bool is_news_for_group(BatchEnvelope const& answered) {
+  return answered.batch.group() && (!answered.before || answered.batch.state() > *answered.before);
 }
 
 bool releases_checkpoints(BatchState reported) {

@@ -10,6 +10,8 @@
 #include <landfall/launcher/decisions.hpp>
 #include <landfall/runtime/assert.hpp>
 
+#include "launcher/group_members.hpp"
+
 namespace landfall {
 
 /// What the launcher knows of a stream beyond its StreamManager: what runs and what waits. Control strand only.
@@ -25,6 +27,7 @@ struct TaskLauncher::StreamWork {
   /// Batches that were read back and stay on disk until they are complete; by their first record.
   std::map<RecordNumber, std::unique_ptr<SpilledRecords>> kept;
   std::map<BatchId, bool> calls;        // process-records tasks, and whether each holds its slot
+  GroupMembers group_members;           // batches that were asked and wait for others
   std::size_t in_flight = 0;            // tasks and pipeline batches that use the loader
   std::vector<TaskHandle> cancellable;  // of the process tasks
   std::optional<Error> failure;         // set: the stream is failing, or has failed
@@ -525,6 +528,7 @@ void TaskLauncher::batch_on_strand(BatchEnvelope envelope) {
   StreamManager& manager = parts_.sync.stream_manager(envelope.stream);
   manager.update_batch_state(envelope);
   release_complete_on_strand(envelope.stream, envelope.records);
+  if (envelope.batch.group()) w.group_members.drop_complete(*envelope.batch.group(), manager.ledger());
   BatchState const reported = envelope.batch.state();
   if (releases_checkpoints(reported)) parts_.checkpoint_queue.wake();
   if (w.failure) {
@@ -534,26 +538,49 @@ void TaskLauncher::batch_on_strand(BatchEnvelope envelope) {
   }
   StreamDescriptor const stream = envelope.stream;
   bool const left_pipeline = envelope.route == BatchRoute::pipeline && reported == BatchState::complete;
-  switch (next_step(reported, envelope.route, manager.is_batch_processing_complete())) {
+  std::optional<BatchEnvelope> other;
+  if (is_news_for_group(envelope)) other = w.group_members.next_after_news(*envelope.batch.group());
+  bool const is_complete = manager.ledger().is_complete(envelope.records);
+  switch (next_step(envelope, is_complete, manager.is_batch_processing_complete())) {
     case NextStep::wait:
       break;
-    case NextStep::process_batch: {
-      ++w.in_flight;
-      auto task = parts_.process_batch->make(*this, std::move(envelope));
-      w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_work));
+    case NextStep::process_batch:
+      process_batch_on_strand(w, std::move(envelope));
       break;
-    }
+    case NextStep::ask_group:
+      w.group_members.add(std::move(envelope));
+      break;
     case NextStep::close_stream:
       stream_complete_on_strand(stream);
       break;
   }
+  if (other) process_batch_on_strand(w, std::move(*other));
   if (left_pipeline) work_ended_on_strand(stream);
+}
+
+void TaskLauncher::process_batch_on_strand(StreamWork& w, BatchEnvelope envelope) {
+  ++w.in_flight;
+  auto task = parts_.process_batch->make(*this, std::move(envelope));
+  w.cancellable.push_back(launch_on_strand(std::move(task), Role::stream_work));
+}
+
+// No other batch will come to their groups any more: what waits for one is asked, or will never be complete.
+void TaskLauncher::ask_groups_at_end_on_strand(StreamDescriptor const& stream) {
+  StreamWork& w = work(stream);
+  StreamManager const& manager = parts_.sync.stream_manager(stream);
+  bool const others_may_come = !manager.end_of_stream() || !w.waiting.empty() || w.in_flight > 0;
+  if (w.group_members.empty() || others_may_come) return;
+  std::vector<BatchEnvelope> next = w.group_members.next_at_end();
+  if (next.empty()) fail_stream_on_strand(stream, w.group_members.unfinished());
+  for (BatchEnvelope& member : next) process_batch_on_strand(w, std::move(member));
 }
 
 void TaskLauncher::stream_complete_on_strand(StreamDescriptor const& stream) {
   StreamWork& w = work(stream);
   StreamManager& manager = parts_.sync.stream_manager(stream);
-  if (w.opening != Opening::open || w.failure || !manager.is_batch_processing_complete()) return;
+  if (w.opening != Opening::open || w.failure) return;
+  ask_groups_at_end_on_strand(stream);
+  if (w.failure || !manager.is_batch_processing_complete()) return;
   if (w.in_flight > 0) return;  // when the last of it ends, this is looked at again
   if (!manager.set_closed()) return;
   ++w.in_flight;
@@ -667,6 +694,7 @@ void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error e
   manager.mark_failing();
   w.owns_close = manager.set_closed();
   w.waiting.clear();
+  w.group_members.clear();
   recovering_ -= std::exchange(w.recovering, 0);
   release_all_complete_on_strand(w, manager);
   for (TaskHandle const& task : w.cancellable) task.cancel();

@@ -81,12 +81,25 @@ class StepPipeline::WorkerTask final : public Task {
     if (answer->state() == BatchState::complete) co_return parts;
     batch.input.batch = std::move(*answer);
     if (pipeline_.is_last(step_)) {
+      bool const by_its_group = co_await is_complete(batch);
+      if (by_its_group) {
+        BatchEnvelope last = batch.envelope(Batch::complete());
+        co_await launcher_.handle_new_batch(std::move(last));
+        co_return parts;
+      }
       batch.failure = system_error("the last step must answer complete, not {}", to_string(batch.input.batch.state()));
       co_await fail(std::move(batch));
       co_return parts;
     }
     pipeline_.put(step_ + 1, std::move(batch));
     co_return parts;
+  }
+
+  awaitable<bool> is_complete(Travelling const& batch) {
+    auto ask = [this, &batch] {
+      return launcher_.sync().stream_manager(batch.stream).ledger().is_complete(batch.records);
+    };
+    co_return co_await launcher_.on_strand(std::move(ask));
   }
 
   // What the step answers; nothing when the batch goes on in parts, or not at all, which has been told by then.

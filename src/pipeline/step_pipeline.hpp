@@ -20,7 +20,8 @@ namespace landfall {
 ///
 /// Order:    batches of one partition leave a step in the order in which they came.
 /// Answers:  each is told to TaskLauncher::handle_new_batch, with BatchRoute::pipeline, before anything else happens to
-///           its batch. That goes on to the next step until a step answers complete; the last step must.
+///           its batch. That goes on to the next step until a step answers complete; the last step must, unless
+///           another answer for its group has completed it.
 /// Retries:  a step is called again, with the batch as it was, where Phase::process allows it; the loader's probe() is
 ///           asked where the outcome is unknown. Refused records are left out, or the batch goes on in halves;
 ///           what is left goes through all steps again.

@@ -16,6 +16,21 @@ void insist_on_no_rejected(Batch const& answer) {
                      answer.rejected().front().number);
 }
 
+/// One that says the same for ever would be asked for ever.
+void insist_on_progress(Batch const& answer, BatchEnvelope const& asked) {
+  if (answer.group() || answer.state() > asked.batch.state()) return;
+  throw system_error(
+      "process_batch() answered {} for batch {} of stream {}, which was {} before: without a group, each answer must "
+      "be later than the one before",
+      to_string(answer.state()), to_string(asked.id), to_string(asked.stream), to_string(asked.batch.state()));
+}
+
+/// Who answers complete for this batch alone does not speak for its group.
+Batch in_group_of(BatchEnvelope const& asked, Batch answer) {
+  bool const stays = asked.batch.group() && !answer.group() && answer.state() != BatchState::complete;
+  return stays ? std::move(answer).in_group(*asked.batch.group()) : std::move(answer);
+}
+
 }  // namespace
 
 std::string ProcessBatchTask::name() const { return "process batch of stream " + to_string(envelope_.stream); }
@@ -28,6 +43,8 @@ awaitable<void> ProcessBatchTask::execute() {
     answer = co_await phases_.run_probed<Batch>(name(), std::move(attempt), std::move(probe), nullptr, this);
     if (!answer) answer = Batch::complete();
     insist_on_no_rejected(*answer);
+    answer = in_group_of(envelope_, std::move(*answer));
+    insist_on_progress(*answer, envelope_);
   } catch (Error& error) {
     error.add_context(fmt::format("batch {}, records {} to {}", to_string(envelope_.id), envelope_.records.begin,
                                   envelope_.records.end - 1));
@@ -37,6 +54,7 @@ awaitable<void> ProcessBatchTask::execute() {
   constexpr asio::disable_cancellation answer_is_kept;
   co_await asio::this_coro::reset_cancellation_state(answer_is_kept);
   BatchEnvelope further(envelope_.stream, envelope_.id, envelope_.records, std::move(*answer));
+  further.before = envelope_.batch.state();
   co_await launcher_.handle_new_batch(std::move(further));
 }
 

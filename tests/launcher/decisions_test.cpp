@@ -5,30 +5,64 @@
 namespace landfall {
 namespace {
 
+constexpr std::nullopt_t first_answer = std::nullopt;
+using enum BatchRoute;
+using enum BatchState;
+
+BatchEnvelope answer(Batch batch, std::optional<BatchState> before, BatchRoute route) {
+  BatchEnvelope envelope(StreamDescriptor("users"), BatchId(1), Interval{0, 10}, std::move(batch), route);
+  envelope.before = before;
+  return envelope;
+}
+Batch in_group(BatchState state) { return Batch(state).in_group("upload"); }
+
 struct StepRow {
   char const* name;
-  BatchState reported;
-  BatchRoute route;
+  BatchEnvelope answered;
+  bool batch_is_complete;
   bool stream_is_complete;
   NextStep expected;
 };
 
 TEST(Decisions, WhatFollowsAnAnswer) {
   for (StepRow const& row : {
-           StepRow{"processed, loader", BatchState::processed, BatchRoute::loader, false, NextStep::process_batch},
-           StepRow{"staged, loader", BatchState::staged, BatchRoute::loader, false, NextStep::process_batch},
-           StepRow{"loaded, loader", BatchState::loaded, BatchRoute::loader, false, NextStep::process_batch},
-           StepRow{"persisted, loader", BatchState::persisted, BatchRoute::loader, false, NextStep::process_batch},
-           StepRow{"staged, pipeline", BatchState::staged, BatchRoute::pipeline, false, NextStep::wait},
-           StepRow{"persisted, pipeline", BatchState::persisted, BatchRoute::pipeline, false, NextStep::wait},
-           StepRow{"complete, others still running", BatchState::complete, BatchRoute::loader, false, NextStep::wait},
-           StepRow{"complete, the last one", BatchState::complete, BatchRoute::loader, true, NextStep::close_stream},
-           StepRow{"complete, the last one, pipeline", BatchState::complete, BatchRoute::pipeline, true,
+           StepRow{"processed", answer(Batch(processed), first_answer, loader), false, false, NextStep::process_batch},
+           StepRow{"staged", answer(Batch(staged), first_answer, loader), false, false, NextStep::process_batch},
+           StepRow{"loaded", answer(Batch(loaded), staged, loader), false, false, NextStep::process_batch},
+           StepRow{"persisted", answer(Batch(persisted), loaded, loader), false, false, NextStep::process_batch},
+           StepRow{"staged, pipeline", answer(Batch(staged), first_answer, pipeline), false, false, NextStep::wait},
+           StepRow{"persisted, pipeline", answer(Batch(persisted), first_answer, pipeline), false, false,
+                   NextStep::wait},
+           StepRow{"complete, others run", answer(Batch::complete(), first_answer, loader), true, false,
+                   NextStep::wait},
+           StepRow{"complete, the last one", answer(Batch::complete(), first_answer, loader), true, true,
                    NextStep::close_stream},
+           StepRow{"complete, the last one, pipeline", answer(Batch::complete(), first_answer, pipeline), true, true,
+                   NextStep::close_stream},
+           StepRow{"new in its group", answer(in_group(staged), first_answer, loader), false, false,
+                   NextStep::process_batch},
+           StepRow{"asked, its group is not complete", answer(in_group(staged), staged, loader), false, false,
+                   NextStep::ask_group},
+           StepRow{"came further, its group is not complete", answer(in_group(loaded), staged, loader), false, false,
+                   NextStep::ask_group},
+           StepRow{"another one has completed its group", answer(in_group(staged), staged, loader), true, false,
+                   NextStep::wait},
+           StepRow{"the same, the last one", answer(in_group(staged), staged, loader), true, true,
+                   NextStep::close_stream},
+           StepRow{"in a group, pipeline", answer(in_group(staged), first_answer, pipeline), false, false,
+                   NextStep::wait},
        }) {
     SCOPED_TRACE(row.name);
-    EXPECT_EQ(next_step(row.reported, row.route, row.stream_is_complete), row.expected);
+    EXPECT_EQ(next_step(row.answered, row.batch_is_complete, row.stream_is_complete), row.expected);
   }
+}
+
+TEST(Decisions, AGroupHearsOfNewBatchesAndOfThoseThatCameFurther) {
+  EXPECT_TRUE(is_news_for_group(answer(in_group(staged), first_answer, loader)));
+  EXPECT_TRUE(is_news_for_group(answer(in_group(loaded), staged, loader)));
+  EXPECT_FALSE(is_news_for_group(answer(in_group(staged), staged, loader)));
+  EXPECT_FALSE(is_news_for_group(answer(in_group(staged), loaded, loader)));
+  EXPECT_FALSE(is_news_for_group(answer(Batch(staged), first_answer, loader)));
 }
 
 TEST(Decisions, OnlyPersistedOrBetterReleasesStates) {

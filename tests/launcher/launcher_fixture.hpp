@@ -48,7 +48,7 @@ class RecordingTask final : public Task {
   Body body_;
 };
 
-class NullLoader final : public StreamLoader {
+class NullLoader : public StreamLoader {
  public:
   awaitable<Batch> process_records(RecordBatch) override { co_return Batch::complete(); }
 };

@@ -291,6 +291,19 @@ TEST_F(StepPipelineTest, WhatAStepPersistedRemainsTrueWhenTheNextOneFails) {
   EXPECT_TRUE(sync->stream_manager(stream("users")).is_safe_until(3));
 }
 
+TEST_F(StepPipelineTest, TheLastStepNeedNotCompleteABatchWhoseGroupIsComplete) {
+  step("upload", [](StepInput& input) {
+    bool const finishes = input.records.id() == BatchId(1);
+    return Batch(finishes ? BatchState::complete : BatchState::staged).in_group("file");
+  });
+  start_with({"users"});
+  records("users", 1, 0, 3);
+  records("users", 2, 3, 6, true);
+  EXPECT_EQ(failures.size(), 0U);
+  EXPECT_EQ(log.size(), 2U) << "each was given to the step once";
+  EXPECT_EQ(times("close users"), 1);
+}
+
 TEST_F(StepPipelineTest, TheLastStepMustAnswerComplete) {
   step("upload", answers(BatchState::persisted));
   start_with({"users"});

@@ -27,7 +27,8 @@ std::string_view to_string(BatchState state) noexcept;
 
 /// What a loader answers for the records it was given: their state, and what it needs to go on with them.
 ///
-/// A batch that is not complete comes back through StreamLoader::process_batch until it is.
+/// A batch that is not complete comes back through StreamLoader::process_batch until it is. Each answer must be later
+/// than the one before, unless the batch is in a group.
 class Batch {
  public:
   explicit Batch(BatchState state, std::any payload = {}) : state_(state), payload_(std::move(payload)) {}
@@ -45,7 +46,9 @@ class Batch {
   std::any const& payload() const noexcept { return payload_; }
 
   /// Ties batches together: the most advanced state reported for a group holds for all batches of it, whatever the
-  /// order (a multi-part upload that is finished once). Source: base design 2.3, groupId.
+  /// order (a multi-part upload that is finished once). A batch whose process_batch() leaves its group unfinished is
+  /// asked again when there is news of another one in it, or when the stream has ended; then one of them must finish
+  /// the group, or the stream fails. It stays in its group until it is complete.
   Batch in_group(std::string group) && {
     group_ = std::move(group);
     return std::move(*this);

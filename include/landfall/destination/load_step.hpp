@@ -25,9 +25,8 @@ struct StepInput {
 ///
 /// Workers:  workers() coroutines, each with a queue of its own; a batch goes to the worker that partition() names, so
 ///           batches of one partition are processed one after the other, in order.
-/// Answer:   as StreamLoader's: the state reached. The last step must answer complete.
-/// Threads:  process() runs on several workers at once.
-/// Source:   base design, LoadPipelineStep (1.8).
+/// Answer:   as StreamLoader's: the state reached. The last step must answer complete, unless its batch is in a group
+/// that is. Threads:  process() runs on several workers at once. Source:   base design, LoadPipelineStep (1.8).
 class LoadStep {
  public:
   virtual ~LoadStep() = default;

@@ -52,7 +52,8 @@ class StreamLoader {
   /// Loads `records`. The answer says how far they came: complete() when they are durable.
   virtual awaitable<Batch> process_records(RecordBatch records) = 0;
 
-  /// Takes a batch that was not complete one step further. Called again until it is. Its payload is copied for each
+  /// Takes a batch that was not complete one step further. Called again until it is: each answer must be later than the
+  /// one before, or the stream fails; for batches in a group see Batch::in_group(). Its payload is copied for each
   /// attempt: what is large belongs behind a shared_ptr.
   /// Default: Error(system), since only loaders that answer less than complete() need it.
   virtual awaitable<Batch> process_batch(Batch batch);

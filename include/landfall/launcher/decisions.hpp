@@ -11,9 +11,15 @@ namespace landfall {
 enum class NextStep {
   wait,           ///< nothing to start: other batches of the stream are not complete, or its end is not known
   process_batch,  ///< the loader takes it further
+  ask_group,      ///< the loader was asked, and waits for other batches of its group
   close_stream,   ///< the last one: every batch is complete and the end of the stream is known
 };
-NextStep next_step(BatchState reported, BatchRoute route, bool stream_is_complete);
+/// `batch_is_complete`: as the ledger says, since an answer for another batch of its group may have completed it.
+NextStep next_step(BatchEnvelope const& answered, bool batch_is_complete, bool stream_is_complete);
+
+/// The answer may let other batches of its group go on: it is the first one for its batch, or later than the one
+/// before.
+bool is_news_for_group(BatchEnvelope const& answered);
 
 /// A STATE may have become safe.
 bool releases_checkpoints(BatchState reported);

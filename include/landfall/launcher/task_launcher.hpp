@@ -216,6 +216,8 @@ class TaskLauncher {
   void stream_started_on_strand(StreamDescriptor const& stream, std::shared_ptr<StreamLoader> loader, bool needs_order);
   void spilled_file_on_strand(StreamDescriptor const& stream, SpilledFile file);
   void batch_on_strand(BatchEnvelope envelope);
+  void process_batch_on_strand(StreamWork& w, BatchEnvelope envelope);
+  void ask_groups_at_end_on_strand(StreamDescriptor const& stream);
   void stream_complete_on_strand(StreamDescriptor const& stream);
   void stream_closed_on_strand(StreamDescriptor const& stream, StreamOutcome outcome);
   void fail_stream_complete_on_strand(StreamDescriptor const& stream, std::optional<Error> close_error);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include <landfall/destination/batch.hpp>
 #include <landfall/destination/record_batch.hpp>
 #include <landfall/protocol/stream_descriptor.hpp>
@@ -28,6 +31,7 @@ struct BatchEnvelope {
   Interval records;  ///< record numbers
   Batch batch;
   BatchRoute route;
+  std::optional<BatchState> before;  ///< what process_batch() was asked with; empty: this is the first answer
 };
 
 }  // namespace landfall
