@@ -312,6 +312,42 @@ TEST_F(TableDestinationTest, ASchemaThatChangesKeepsOldRowsAndTheSameOneChangesN
   EXPECT_EQ(rows(), (Rows{"1 1 - Ada", "2 2 m -", "3 3 - Eve"}));
 }
 
+TEST_F(TableDestinationTest, WhatAnAttemptLeftWhoseProcessDiedIsNotMixedWithTheNextOne) {
+  in(overwrite, std::nullopt, std::nullopt);
+  sync({{R"({"id":1,"at":1,"name":"old"})"}});
+  begin();
+  load({{R"({"id":2,"at":1,"name":"left"})"}});  // and nobody closes it
+  EXPECT_EQ(rows(), Rows{"1 1 old"});
+  sync({{R"({"id":3,"at":1,"name":"new"})"}});
+  EXPECT_EQ(rows(), Rows{"3 1 new"});
+  EXPECT_EQ(table_count(), 1U);
+}
+
+TEST_F(TableDestinationTest, ATableThatWillBeReplacedIsNotChangedBefore) {
+  for (auto const mode : {append, dedup, overwrite}) {
+    SCOPED_TRACE(to_string(mode));
+    bool const has_generations = mode != overwrite;
+    auto const generation = [&](std::int64_t id) { return has_generations ? std::optional(id) : std::nullopt; };
+    store = FakeTables();
+    set_fields(R"("id":{"type":"integer"},"at":{"type":"integer"},"name":{"type":"string"})");
+    in(mode, generation(1), generation(0));
+    sync({{R"({"id":1,"at":1,"name":"old"})"}});
+    set_fields(R"("id":{"type":"integer"},"at":{"type":"string"},"mail":{"type":"string"})");
+    in(mode, generation(2), generation(2));
+    begin();
+    load({{R"({"id":2,"at":"2","mail":"m"})"}});
+    EXPECT_EQ(rows(), Rows{"1 1 old"});
+    auto const table = store.tables.find(destination->tables_of(stream.descriptor).final_table);
+    ASSERT_NE(table, store.tables.end());
+    EXPECT_EQ(table->second.schema.find(Identifier("mail")), nullptr);
+    EXPECT_EQ(table->second.schema.find(Identifier("at"))->type, ColumnType::integer);
+    close();
+    EXPECT_NE(store.tables.find(destination->tables_of(stream.descriptor).final_table)
+                  ->second.schema.find(Identifier("mail")),
+              nullptr);
+  }
+}
+
 TEST_F(TableDestinationTest, TheRawLayoutKeepsEachRecordAsItCame) {
   settings.layout = TableLayout::raw;
   sync({{R"({"id":1,  "x":[1.0]})"}});
