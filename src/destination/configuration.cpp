@@ -14,6 +14,8 @@
 
 #include <landfall/runtime/error.hpp>
 
+#include "protocol/input_format.hpp"
+
 namespace landfall {
 namespace {
 
@@ -116,6 +118,8 @@ boost::json::value const* Configuration::find(std::string_view name) const {
 }
 
 Configuration Configuration::parse(std::string_view json) {
+  if (auto const foreign = foreign_format("the configuration", json)) throw Error(*foreign);
+  json = without_byte_order_mark(json);
   boost::json::parser parser;
   boost::json::error_code code;
   std::size_t const offset = parser.write_some(json, code);

@@ -8,6 +8,7 @@
 #include <landfall/protocol/stream_descriptor.hpp>
 #include <landfall/runtime/assert.hpp>
 
+#include "protocol/input_format.hpp"
 #include "protocol/message_parser.hpp"
 
 namespace landfall {
@@ -29,11 +30,12 @@ awaitable<std::optional<InputLines>> LineReader::next() {
     static_cast<void>(reading_ahead_.release());  // the read ends it
     std::size_t const count = co_await source_.read(room);
     LANDFALL_ASSERT(count <= room.size());
-    if (count == 0) co_return take_last_line();
-
     std::size_t const fresh = end_;  // before it there is no line end
     bytes_read_ += count;
     end_ += count;
+    check_beginning();
+    if (count == 0) co_return take_last_line();
+
     std::size_t const line_end = std::string_view(block_->data() + fresh, count).rfind('\n');
     if (line_end != std::string_view::npos) {
       std::optional<InputLines> lines = take_lines(fresh + line_end + 1);
@@ -126,6 +128,7 @@ std::optional<InputLines> LineReader::take_lines(std::size_t end) {
   std::size_t const accepted_end = end_of_accepted(end);
   lines.text = std::string_view(block_->data() + begin_, accepted_end - begin_);
   note_length(lines.text);
+  skip_byte_order_mark(lines.text);
   if (failure_) {
     block_.reset();
   } else {
@@ -140,8 +143,22 @@ std::optional<InputLines> LineReader::take_last_line() {
   InputLines lines;
   lines.block = std::exchange(block_, nullptr);
   lines.text = std::string_view(lines.block->data() + begin_, end_ - begin_);
+  skip_byte_order_mark(lines.text);
   if (lines.text.empty()) return std::nullopt;
   return lines;
+}
+
+// Before anything of it is handed out: what is no text need not have lines.
+void LineReader::check_beginning() {
+  if (is_text_ || has_begun_) return;
+  std::string_view const beginning(block_->data() + begin_, end_ - begin_);
+  failure_ = foreign_format("the input", beginning);
+  if (failure_) throw Error(*failure_);
+  is_text_ = beginning.size() >= format_prefix_bytes;
+}
+
+void LineReader::skip_byte_order_mark(std::string_view& text) noexcept {
+  if (!std::exchange(has_begun_, true)) text = without_byte_order_mark(text);
 }
 
 // The end of those that are not too long: whether a line is accepted depends on nothing but the line.

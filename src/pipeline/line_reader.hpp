@@ -31,6 +31,7 @@ struct InputLines {
 ///            brings: what is held stays in proportion to what was read. Only the partial line between two blocks is
 ///            not accounted for while the next block waits for memory; so a reader that waits holds nothing that
 ///            others wait for.
+/// Beginning: a byte order mark of UTF-8 is left out.
 /// Latency:   lines are handed out after the read that brought them, never kept for a block to fill. Meanwhile the
 ///            source may read what comes next, where there is memory for it without waiting.
 /// Threads:   one caller at a time.
@@ -49,7 +50,8 @@ class LineReader {
   void on_large_record(std::function<void(LargeRecord const&)> callback) { on_large_record_ = std::move(callback); }
 
   /// The next lines; nothing at the end of the input.
-  /// Errors: what the source throws; Error(system) about the line that is too long, after all lines before it were
+  /// Errors: what the source throws; Error(config) for an input that is compressed, or no UTF-8; Error(system) about
+  /// the line that is too long, after all lines before it were
   ///         handed out: it is the next one. After an error of its own it gives the same one again.
   awaitable<std::optional<InputLines>> next();
 
@@ -76,6 +78,8 @@ class LineReader {
   std::size_t end_of_accepted(std::size_t end);
   void keep_partial_line(std::size_t begin);
   void refuse_line(std::string_view line);
+  void check_beginning();
+  void skip_byte_order_mark(std::string_view& text) noexcept;
   void tell_large_record();
 
   ByteSource& source_;
@@ -93,6 +97,8 @@ class LineReader {
   std::size_t second_last_line_ = 0;  // the same of the one before
   std::uint64_t bytes_read_ = 0;
   bool ended_ = false;
+  bool is_text_ = false;       // its beginning was looked at
+  bool has_begun_ = false;     // lines were handed out
   bool line_is_told_ = false;  // by on_large_record_
   std::optional<Error> failure_;
   std::unique_ptr<ByteSource, StopReadingAhead> reading_ahead_;  // to block_, which is still there when this goes

@@ -10,6 +10,8 @@
 
 #include <landfall/runtime/error.hpp>
 
+#include "protocol/input_format.hpp"
+
 namespace landfall {
 namespace {
 
@@ -19,11 +21,13 @@ constexpr std::array all_destination_sync_modes = {DestinationSyncMode::append, 
                                                    DestinationSyncMode::soft_delete};
 
 boost::json::value parse_document(std::string_view json) {
+  if (auto const foreign = foreign_format("the catalog", json)) throw Error(*foreign);
+  json = without_byte_order_mark(json);
   boost::json::parse_options options;
   options.max_depth = 512;  // schemas nest deeper than the 32 levels of the default
   boost::json::parser parser({}, options);
   boost::json::error_code code;
-  std::size_t offset = parser.write_some(json, code);
+  std::size_t const offset = parser.write_some(json, code);
   if (!code && offset < json.size()) code = boost::json::error::extra_data;
   if (code) throw config_error("the catalog is no valid JSON: {} (byte {})", code.message(), offset);
   return parser.release();

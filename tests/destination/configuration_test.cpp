@@ -39,6 +39,14 @@ TEST(Configuration, ReadsMembers) {
   EXPECT_TRUE(configuration.boolean("ssl", false));
 }
 
+TEST(Configuration, MayBeginWithAByteOrderMarkButMustBeText) {
+  EXPECT_EQ(Configuration::parse("\xef\xbb\xbf{\"a\":\"b\"}").string("a"), "b");
+  EXPECT_EQ(
+      refusal([] { Configuration::parse("\xff\xfe{"); }),
+      "config: the configuration is text in UTF-16, and must be JSON in UTF-8: convert it first, as with: iconv -f "
+      "UTF-16 -t UTF-8 FILE | ...");
+}
+
 TEST(Configuration, FallsBackWhereAMemberIsAbsentOrNull) {
   Configuration const configuration = example();
   for (std::string const name : {"absent", "nothing"}) {

@@ -80,6 +80,60 @@ TEST_F(LineReaderTest, EverySplitOfTheInputGivesTheSameLines) {
   EXPECT_EQ(budget.reserved_bytes(), 0U);
 }
 
+TEST_F(LineReaderTest, AByteOrderMarkAtTheBeginningIsLeftOut) {
+  std::string const mark = "\xef\xbb\xbf";
+  for (std::string const& text : {std::string("{}\n{}\n"), std::string("{}"), std::string("\n"), std::string()}) {
+    for (std::size_t const block_bytes : {1, 2, 70}) {
+      for (std::size_t first = 0; first <= mark.size() + text.size(); ++first) {
+        SCOPED_TRACE(fmt::format("'{}' in blocks of {}, cut at {}", text, block_bytes, first));
+        ScriptedSource source(simulation);
+        std::string const input = mark + text;
+        source.chunk(input.substr(0, first)).chunk(input.substr(first));
+        LineReader reader(source, budget, block_bytes, enough);
+        std::vector<InputLines> all;
+        simulation.run_coroutine(read_all(reader, all));
+        check_cut(all, text);
+      }
+    }
+  }
+  ScriptedSource source(simulation);
+  source.chunk("a\n" + mark + "b\n");
+  LineReader reader(source, budget, 100, enough);
+  std::vector<InputLines> all;
+  simulation.run_coroutine(read_all(reader, all));
+  check_cut(all, "a\n" + mark + "b\n");
+}
+
+TEST_F(LineReaderTest, AnInputThatIsNoTextIsNamed) {
+  using namespace std::string_literals;
+  std::pair<std::string, std::string> const rows[] = {
+      {"\x1f\x8b\x08\0\n\n"s,
+       "compressed with gzip, and must be JSON in UTF-8: convert it first, as with: zcat FILE | ..."},
+      {"\x28\xb5\x2f\xfd\x04\n"s,
+       "compressed with zstd, and must be JSON in UTF-8: convert it first, as with: zstdcat FILE | ..."},
+      {"\xff\xfe{\0\"\0"s,
+       "text in UTF-16, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-16 -t UTF-8 FILE | ..."},
+      {"\xfe\xff\0{\0\""s,
+       "text in UTF-16, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-16 -t UTF-8 FILE | ..."},
+      {"\x1f\x8b"s, "compressed with gzip, and must be JSON in UTF-8: convert it first, as with: zcat FILE | ..."},
+  };
+  for (auto const& [beginning, expected] : rows) {
+    for (std::size_t const more : {std::size_t{0}, std::size_t{3000}}) {
+      for (std::size_t first = 1; first < beginning.size(); ++first) {
+        SCOPED_TRACE(fmt::format("{}, {} more, cut at {}", expected, more, first));
+        ScriptedSource source(simulation);
+        source.chunk(beginning.substr(0, first)).chunk(beginning.substr(first) + std::string(more, 'x'));
+        LineReader reader(source, budget, 100, 200);
+        std::vector<InputLines> all;
+        Error const error = error_of(reader, all);
+        EXPECT_EQ(error.what(), "the input is " + expected);
+        EXPECT_EQ(error.error_class(), ErrorClass::config);
+        EXPECT_TRUE(all.empty());
+      }
+    }
+  }
+}
+
 TEST_F(LineReaderTest, ManyLinesInChunksOfEverySizeStayWhatTheyWereWhenHandedOut) {
   std::string input;
   for (int i = 0; i < 200; ++i)

@@ -53,6 +53,13 @@ TEST(Catalog, ReadsEveryMemberOfAStream) {
   EXPECT_TRUE(stream.replaces_old_data());
 }
 
+TEST(Catalog, MayBeginWithAByteOrderMarkButMustBeText) {
+  EXPECT_EQ(only_stream("\xef\xbb\xbf" + catalog_of(entry("a"))).descriptor, StreamDescriptor("a"));
+  EXPECT_EQ(refusal("\x1f\x8b\x08"),
+            "config: the catalog is compressed with gzip, and must be JSON in UTF-8: convert it first, as with: zcat "
+            "FILE | ...");
+}
+
 TEST(Catalog, WhatIsNullOrAbsentIsEmpty) {
   std::string const nulls =
       R"(,"cursor_field":null,"primary_key":null,"generation_id":null,"minimum_generation_id":null,"sync_id":null,)"

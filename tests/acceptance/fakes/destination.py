@@ -420,7 +420,7 @@ def write(config, catalog):
 
 def handle_line(sync, line):
     try:
-        sync.handle(line.decode())
+        sync.handle(line.decode("utf-8-sig"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if has_defect("skips broken lines"):
             return

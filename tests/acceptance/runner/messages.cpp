@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -73,10 +75,23 @@ std::string scope_of(json::object const& state) {
   return descriptor && descriptor->is_object() ? stream_key(descriptor->get_object(), "name") : whole_sync;
 }
 
+/// The line as JSON parsers take it: without a byte order mark, and without surrogates, alone or not. What a message
+/// is, and of which stream, does not hang on them.
+std::string readable(std::string_view line) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());
+  std::string text(line);
+  for (auto at = text.find('\\'); at < text.size(); at = text.find('\\', at + 2)) {
+    bool const is_surrogate = text.compare(at + 1, 2, "ud") == 0 || text.compare(at + 1, 2, "uD") == 0;
+    if (is_surrogate && at + 6 <= text.size() && text[at + 3] > '7') text.replace(at, 6, "\\ufffd");
+  }
+  return text;
+}
+
 /// The message of a line of input; nothing where it is broken on purpose.
 std::optional<json::object> message_of(std::string_view line) {
   try {
-    auto value = parse_exact(line);
+    auto value = parse_exact(readable(line));
     if (value.is_object()) return std::move(value.get_object());
   } catch (std::exception const&) {
   }
