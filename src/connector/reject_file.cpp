@@ -119,7 +119,29 @@ std::string print_head(StreamDescriptor const& stream) {
                      stream.name_space ? json_text(*stream.name_space) : "null");
 }
 
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    std::string_view const group = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+    for (std::size_t i = 0; i < 4; ++i) text += i <= group.size() ? digits[bits >> (18 - 6 * i) & 63] : '=';
+  }
+  return text;
+}
+
+void print_unreadable(std::string& out, std::string_view head, Record const& record, std::string_view reason) {
+  fmt::format_to(std::back_inserter(out), R"({}{},"reason":{},"line":{})", head, record.number(), json_text(reason),
+                 json_text(record.line()));
+  bool const is_text = repaired_utf8(std::string(record.line())) == record.line();
+  if (!is_text) fmt::format_to(std::back_inserter(out), R"(,"line_base64":"{}")", base64(record.line()));
+  out += "}\n";
+}
+
 void print_line(std::string& out, std::string_view head, Record const& record, std::string_view reason) {
+  if (record.is_unreadable()) return print_unreadable(out, head, record, reason);
   fmt::format_to(std::back_inserter(out), R"({}{},"reason":{},"emitted_at":{},"data":{})", head, record.number(),
                  json_text(reason), record.emitted_at().time_since_epoch().count(), record.data());
   if (!record.meta().empty()) fmt::format_to(std::back_inserter(out), R"(,"meta":{})", record.meta());

@@ -17,7 +17,10 @@ namespace landfall {
 ///   {"stream":"users","namespace":null,"record":17,"reason":"...","emitted_at":1700000000000,"data":{...},"meta":{...}}
 ///
 /// `data` and `meta` are the record's own text, byte for byte; a record without `meta` has none here. `record` is its
-/// place in its stream, from 0, in the sync that rejected it.
+/// place in its stream, from 0, in the sync that rejected it. A record that could not be read has its line instead of
+/// `emitted_at`, `data` and `meta`, as text; where that is no UTF-8, its bytes too:
+///
+///   {"stream":"users","namespace":null,"record":18,"reason":"line 20: ...","line":"...","line_base64":"..."}
 ///
 /// Threads:   any; one writer at a time, other processes that append to the same file included (flock).
 /// Durable:   when write() returns, its lines and the file's name are on disk.

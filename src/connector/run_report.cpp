@@ -69,6 +69,13 @@ std::vector<std::string> format_run_report(SyncReport const& report, std::string
   if (auto const rejected = rejected_count(report); rejected != 0 && !reject_path.empty()) {
     lines.push_back(fmt::format("{} rejected records are in {}", exact_count(rejected), reject_path));
   }
+  for (auto const& stream : report.totals.streams) {
+    if (stream.records_replaced == 0) continue;
+    lines.push_back(fmt::format(
+        "stream {}: in {} records half of a surrogate pair (such as \\ud83d alone) was replaced by U+FFFD; their meta "
+        "says in which fields",
+        to_string(stream.stream), exact_count(stream.records_replaced)));
+  }
   if (report.records_kept != 0) {
     lines.push_back(fmt::format(
         "{} acknowledged records are not loaded and are kept on disk: start again with the same catalog, and they are "

@@ -139,6 +139,7 @@ class SyncAssembly {
       one.records_resumed = records_resumed_.empty() ? 0 : records_resumed_[index];
       one.records_read = input_progress_.streams[index].records;
       one.bytes_read = input_progress_.streams[index].bytes;
+      one.records_replaced = input_progress_.streams[index].replaced;
       RecordLedger const& ledger = manager.ledger();
       one.records_rejected = ledger.rejected_count();
       one.records_committed = ledger.count(BatchState::persisted) - one.records_rejected;
@@ -174,6 +175,7 @@ class SyncAssembly {
     reader.longest_line_bytes = options_.longest_line_bytes;
     reader.on_large_record = options_.on_large_record;
     bool const validate = options_.validate_records && !destination.decodes_every_value();
+    reader.rejects = options_.reject_sink != nullptr;
     reader.validation = validate ? Validation::full : Validation::skipped;
     parts.input_consumer = std::make_unique<SourceInputConsumerTaskFactory>(source, clock_, queues_, checkpoint_queue_,
                                                                             budget_, input_progress_, reader);
@@ -285,6 +287,7 @@ void check(SyncOptions const& options) {
   require(options.patience > Duration::zero(), "the patience with a cancelled call must be more than 0");
   require(options.answer_deadline > Duration::zero(), "the deadline for writing STATEs must be more than 0");
   require(options.launcher.stop_deadline > Duration::zero(), "the stop deadline must be more than 0");
+  require(options.longest_line_bytes <= std::uint64_t{1} << 31, "the longest line must not be allowed more than 2 GiB");
   options.retry.check();
   require(options.heartbeat_interval > Duration::zero(), "the heartbeat interval must be more than 0");
   require(options.stats_interval > Duration::zero(), "the stats interval must be more than 0");

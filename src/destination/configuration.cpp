@@ -15,6 +15,7 @@
 #include <landfall/runtime/error.hpp>
 
 #include "protocol/input_format.hpp"
+#include "protocol/lone_surrogates.hpp"
 
 namespace landfall {
 namespace {
@@ -122,7 +123,8 @@ Configuration Configuration::parse(std::string_view json) {
   json = without_byte_order_mark(json);
   boost::json::parser parser;
   boost::json::error_code code;
-  std::size_t const offset = parser.write_some(json, code);
+  std::string const text = without_lone_surrogates(json);  // the parser takes none
+  std::size_t const offset = parser.write_some(text, code);
   if (!code && offset < json.size()) code = boost::json::error::extra_data;
   if (code) {
     Position const position(json, offset);

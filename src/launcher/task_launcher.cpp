@@ -32,6 +32,7 @@ struct TaskLauncher::StreamWork {
   std::vector<TaskHandle> cancellable;  // of the process tasks
   std::optional<Error> failure;         // set: the stream is failing, or has failed
   bool owns_close = false;              // the failure won set_closed()
+  bool is_broken_off = false;           // counts among failed_streams_, though what was read of it is loaded
   bool call_still_runs = false;         // one that ignores its cancellation: close must not run beside it
   bool fail_task_started = false;
 };
@@ -347,6 +348,11 @@ void TaskLauncher::spilled_file_on_strand(StreamDescriptor const& stream, Spille
   if (w.failure || manager.is_closed()) {
     if (spilled) spilled->release();
     return;  // the records are dropped, and are not acknowledged
+  }
+  if (file.end && file.end->failure) stream_broken_off_on_strand(stream, *file.end->failure);
+  if (w.failure) {
+    if (spilled) spilled->release();
+    return;
   }
   if (spilled && spilled->keep() == SpillKeep::until_complete) {
     manager.keep_records(Interval{file.records.first_number(), file.records.end_number()});
@@ -690,7 +696,7 @@ void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error e
   parts_.sync.add_error(error);
   if (w.failure || !manager.is_active()) return;
   w.failure = std::move(error);
-  ++failed_streams_;
+  if (!w.is_broken_off) ++failed_streams_;
   manager.mark_failing();
   w.owns_close = manager.set_closed();
   w.waiting.clear();
@@ -703,6 +709,19 @@ void TaskLauncher::fail_stream_on_strand(StreamDescriptor const& stream, Error e
   start_reading_if_recovered_on_strand();
   if (parts_.configuration.on_stream_failure == OnStreamFailure::fail_fast) return fail_all_on_strand(*w.failure);
   if (failed_streams_ == work_.size()) stop_reading_on_strand();  // nobody could load what would be read
+}
+
+// One of its records cannot be loaded, and nothing behind it is: what stands before it is loaded, acknowledged, and
+// closed as incomplete.
+void TaskLauncher::stream_broken_off_on_strand(StreamDescriptor const& stream, Error error) {
+  if (parts_.configuration.on_stream_failure == OnStreamFailure::fail_fast) {
+    return fail_stream_on_strand(stream, std::move(error));
+  }
+  parts_.has_thrown.store(true);
+  parts_.sync.add_error(std::move(error));
+  parts_.checkpoint_queue.wake();  // STATEs that are lost by it hold memory
+  work(stream).is_broken_off = true;
+  if (++failed_streams_ == work_.size()) stop_reading_on_strand();  // nobody would load what would be read
 }
 
 void TaskLauncher::start_fail_stream_if_idle_on_strand(StreamDescriptor const& stream) {

@@ -7,6 +7,9 @@
 
 #include <landfall/runtime/assert.hpp>
 
+#include "pipeline/unreadable.hpp"
+#include "protocol/lone_surrogates.hpp"
+
 namespace landfall {
 
 namespace {
@@ -14,16 +17,6 @@ namespace {
 std::string in_stream(StreamDescriptor const& stream) { return "stream " + to_string(stream); }
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
-
-RecordSlice slice_of(ParsedMessage const& message) {
-  RecordSlice slice;
-  slice.data = message.data.data();
-  slice.data_size = static_cast<std::uint32_t>(message.data.size());
-  slice.meta = message.meta.empty() ? nullptr : message.meta.data();
-  slice.meta_size = static_cast<std::uint32_t>(message.meta.size());
-  slice.emitted_at_ms = message.emitted_at_ms;
-  return slice;
-}
 
 }  // namespace
 
@@ -89,11 +82,12 @@ std::size_t Router::NameHash::operator()(StreamName const& name) const noexcept 
 }
 
 Router::Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& clock, Validation validation,
-               InputProgress& progress, std::uint64_t room_bytes)
+               InputProgress& progress, std::uint64_t room_bytes, bool rejects)
     : checkpoint_queue_(checkpoints),
       clock_(clock),
       progress_(progress),
       room_bytes_(room_bytes),
+      rejects_(rejects),
       scanner_(validation),
       parser_(validation) {
   LANDFALL_ASSERT(progress.streams.size() == queues.all().size());
@@ -112,6 +106,7 @@ std::optional<std::size_t> Router::place_of(StreamName const& name) const {
 
 void Router::route(InputLines const& lines) {
   read_at_ = clock_.now();
+  block_ = lines.block.get();
   std::uint64_t const lines_before = line_number_;
   try {
     route_lines(lines.text);
@@ -131,18 +126,44 @@ void Router::route_lines(std::string_view text) {
     if (ParsedMessage const* const record = scanner_.record()) {
       route_message(*record, line);
     } else if (!is_blank(line)) {
-      route_message(parse(line), line);
+      if (ParsedMessage const* const message = parse(line)) route_message(*message, line);
     }
   }
 }
 
-ParsedMessage const& Router::parse(std::string_view line) {
+// Null for a line that was rejected.
+ParsedMessage const* Router::parse(std::string_view line) {
   try {
-    if (Tokens const* const tokens = scanner_.tokens()) return parser_.parse_checked(line, *tokens);
-    return parser_.parse(line);
+    if (Tokens const* const tokens = scanner_.tokens()) return &parser_.parse_checked(line, *tokens);
+    return &parser_.parse(line);
+  } catch (NotJson& error) {
+    if (reject_broken_line(error, line)) return nullptr;
+    throw broken_line(std::move(error), line);
   } catch (Error& error) {
     throw broken_line(std::move(error), line);
   }
+}
+
+// False when it may be more than one record, or another's.
+bool Router::reject_broken_line(NotJson const& error, std::string_view line) {
+  if (!rejects_ || scanner_.is_cut() || may_hold_second_message(line)) return false;
+  auto const beginning = beginning_of_record(line);
+  Stream* const stream = beginning ? find(*beginning) : nullptr;
+  if (stream == nullptr || stream->ended) return false;
+  add_unreadable(*stream, error.what(), line);
+  return true;
+}
+
+// Null when nobody can say whose it is: a namespace may have stood behind the break.
+Router::Stream* Router::find(BeginningOfRecord const& beginning) {
+  if (beginning.knows_name_space) return find(StreamName{beginning.stream, beginning.name_space});
+  auto const has_its_name = [&](Stream const& stream) {
+    return stream.queue->stream->descriptor.name == beginning.stream;
+  };
+  if (std::ranges::count_if(streams_, has_its_name) != 1) return nullptr;
+  auto const found = std::ranges::find_if(streams_, has_its_name);
+  last_found_ = static_cast<std::size_t>(found - streams_.begin());
+  return &*found;
 }
 
 void Router::route_message(ParsedMessage const& message, std::string_view line) {
@@ -183,20 +204,105 @@ void Router::handle_record(ParsedMessage const& message, std::string_view line) 
     error.add_context(in_stream(stream->queue->stream->descriptor));
     throw error;
   }
+  if (stream->broken_off) return drain(*stream, line);
   if (stream->ended) {
     Error error = system_error("a record came after the COMPLETE status");
     error.add_context(in_stream(stream->queue->stream->descriptor));
     throw error;
   }
+  if (message.is_too_deep) {
+    return refuse_record(*stream, fmt::format("JSON nested deeper than {} levels", MessageParser::max_depth), line);
+  }
+  if (message.has_lone_surrogates && would_names_collide(message.data)) {
+    return refuse_record(
+        *stream, "the names of two members differ only in halves of surrogate pairs (such as \\ud83d alone)", line);
+  }
+  add(*stream, slice_of(message, line), line);
+}
+
+void Router::add(Stream& stream, RecordSlice const& slice, std::string_view line) {
+  slices_.push_back(slice);
+  stream_of_.push_back(static_cast<std::uint32_t>(last_found_));
+  if (stream.block_records++ == 0) with_records_.push_back(last_found_);
+  stream.block_bytes += std::uint64_t{slice.data_size} + slice.meta_size;
+  ++stream.read.records;
+  stream.read.bytes += line.size();
+  note_moved(stream);
+}
+
+void Router::note_moved(Stream& stream) {
+  if (!std::exchange(stream.has_moved, true)) moved_.push_back(last_found_);
+}
+
+void Router::refuse_record(Stream& stream, std::string_view reason, std::string_view line) {
+  if (rejects_) return add_unreadable(stream, reason, line);
+  break_off(stream, reason);
+  drain(stream, line);
+}
+
+void Router::add_unreadable(Stream& stream, std::string_view reason, std::string_view line) {
+  std::string const text = unreadable_text(fmt::format("line {}: {}", line_number_, reason), line);
+  add(stream, unreadable_slice(keep_text(text)), line);
+}
+
+// What was read of it is loaded and acknowledged, the others go on.
+void Router::break_off(Stream& stream, std::string_view reason) {
+  Error error = config_error(
+      "record {} of stream {} cannot be loaded: {}. Mend it at the source, or name a reject file (--reject-file) to "
+      "load the rest without such records",
+      stream.next_number(), to_string(stream.queue->stream->descriptor), reason);
+  error.add_context(fmt::format("line {}", line_number_));
+  StreamStatus const status = stream.incomplete ? StreamStatus::incomplete : StreamStatus::missing;
+  EndOfStream end(status, stream.next_number(), false, false);
+  end.failure = std::move(error);
+  stream.ended = stream.broken_off = true;
+  ends_.emplace_back(last_found_, std::move(end));
+}
+
+// STATEs behind such records stand behind the failure.
+void Router::drain(Stream& stream, std::string_view line) {
+  ++stream.drained.records;
+  stream.drained.bytes += line.size();
+  note_moved(stream);
+  RecordCounts const counts = counts_of(stream);
+  progress_.streams[last_found_].records = counts.records;
+  progress_.streams[last_found_].bytes = counts.bytes;
+}
+
+RecordCounts Router::counts_of(Stream const& stream) noexcept {
+  return RecordCounts(stream.read.records + stream.drained.records, stream.read.bytes + stream.drained.bytes);
+}
+
+RecordSlice Router::slice_of(ParsedMessage const& message, std::string_view line) {
   LANDFALL_ASSERT(message.data.size() <= UINT32_MAX);
   LANDFALL_ASSERT(message.meta.size() <= UINT32_MAX);
-  slices_.push_back(slice_of(message));
-  stream_of_.push_back(static_cast<std::uint32_t>(last_found_));
-  if (stream->block_records++ == 0) with_records_.push_back(last_found_);
-  stream->block_bytes += message.data.size() + message.meta.size();
-  ++stream->read.records;
-  stream->read.bytes += line.size();
-  if (!std::exchange(stream->has_moved, true)) moved_.push_back(last_found_);
+  RecordSlice slice;
+  slice.data = message.data.data();
+  slice.data_size = static_cast<std::uint32_t>(message.data.size());
+  slice.meta = message.meta.empty() ? nullptr : message.meta.data();
+  slice.meta_size = static_cast<std::uint32_t>(message.meta.size());
+  slice.emitted_at_ms = message.emitted_at_ms;
+  if (message.has_lone_surrogates) replace_lone_surrogates_in(slice, message, line);
+  return slice;
+}
+
+void Router::replace_lone_surrogates_in(RecordSlice& slice, ParsedMessage const& message, std::string_view line) {
+  std::vector<std::string> const fields = members_with_lone_surrogates(message.data);
+  replace_lone_surrogates(block_->data() + (line.data() - block_->data()), line.size());
+  if (fields.empty()) return;
+  ++progress_.streams[last_found_].replaced;
+  std::string_view const meta = keep_text(meta_with_replacements(message.meta, fields));
+  LANDFALL_ASSERT(meta.size() <= UINT32_MAX);
+  slice.meta = meta.data();
+  slice.meta_size = static_cast<std::uint32_t>(meta.size());
+}
+
+// Until the block at hand is forwarded, and as long as its records where they stay in the block.
+std::string_view Router::keep_text(std::string const& text) {
+  block_->account(text.size() + sizeof(std::unique_ptr<char[]>));
+  char* const kept = texts_.emplace_back(std::make_unique_for_overwrite<char[]>(text.size())).get();
+  std::memcpy(kept, text.data(), text.size());
+  return {kept, text.size()};
 }
 
 void Router::handle_state() {
@@ -211,7 +317,7 @@ std::vector<StreamPosition> Router::positions_of(StateMessage const& state) {
     Stream* const stream = find(name_of(*state.stream));
     if (stream == nullptr) throw unknown_stream(ErrorClass::system, "a STATE", name_of(*state.stream));
     stream->state_behind = stream->read.records;
-    positions.emplace_back(last_found_, stream->read);
+    positions.emplace_back(last_found_, counts_of(*stream));
     return positions;
   }
   if (!std::exchange(every_position_is_known_, true)) {
@@ -223,7 +329,7 @@ std::vector<StreamPosition> Router::positions_of(StateMessage const& state) {
     Stream& stream = streams_[i];
     stream.has_moved = false;
     stream.state_behind = stream.read.records;
-    positions.emplace_back(i, stream.read);
+    positions.emplace_back(i, counts_of(stream));
   }
   moved_.clear();
   return positions;
@@ -232,6 +338,7 @@ std::vector<StreamPosition> Router::positions_of(StateMessage const& state) {
 void Router::handle_status(ParsedMessage const& message, StreamStatus status) {
   Stream* const stream = find(message.stream);
   if (stream == nullptr) throw unknown_stream(ErrorClass::system, "a status", message.stream);
+  if (stream->broken_off) return;
   if (status == StreamStatus::incomplete) {
     if (stream->ended) {
       // Old data may be gone by now: the least that can be done is not to call the sync a success.
@@ -321,6 +428,7 @@ void Router::forward_records(InputLines const& lines) {
   slices_.clear();
   stream_of_.clear();
   with_records_.clear();
+  texts_.clear();
 }
 
 void Router::group_by_stream() {
@@ -334,10 +442,11 @@ void Router::group_by_stream() {
   for (std::size_t i = 0; i < slices_.size(); ++i) grouped_[streams_[stream_of_[i]].next_index++] = slices_[i];
 }
 
-std::shared_ptr<RecordBlock> Router::share(std::shared_ptr<Block> const& block) const {
+std::shared_ptr<RecordBlock> Router::share(std::shared_ptr<Block> const& block) {
   auto records = std::make_shared<RecordBlock>();
   records->block = block;
   records->slices = grouped_;
+  records->texts = std::move(texts_);
   block->account(sizeof(RecordBlock) + grouped_.size() * sizeof(RecordSlice));
   return records;
 }
@@ -373,8 +482,9 @@ RecordRun Router::copy_out(Stream& stream, Block const& block) {
 void Router::queue_run(std::size_t index, RecordRun run) {
   Stream const& stream = streams_[index];
   stream.queue->push(ReadRun(std::move(run), read_at_));
-  progress_.streams[index].records = stream.read.records;
-  progress_.streams[index].bytes = stream.read.bytes;
+  RecordCounts const counts = counts_of(stream);
+  progress_.streams[index].records = counts.records;
+  progress_.streams[index].bytes = counts.bytes;
 }
 
 void Router::forward_end(std::size_t stream, EndOfStream const& end) {

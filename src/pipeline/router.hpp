@@ -19,6 +19,7 @@
 
 #include "pipeline/line_reader.hpp"
 #include "pipeline/stream_queue.hpp"
+#include "protocol/beginning_of_record.hpp"
 #include "protocol/line_scanner.hpp"
 #include "protocol/message_parser.hpp"
 
@@ -28,7 +29,8 @@ namespace landfall {
 struct InputProgress {
   struct Stream {
     std::atomic<std::uint64_t> records = 0;
-    std::atomic<std::uint64_t> bytes = 0;  ///< of whole lines, as read
+    std::atomic<std::uint64_t> bytes = 0;     ///< of whole lines, as read
+    std::atomic<std::uint64_t> replaced = 0;  ///< records in which lone surrogates were replaced
     std::atomic<bool> ended = false;
   };
   explicit InputProgress(std::size_t stream_count) : streams(stream_count) {}
@@ -52,6 +54,7 @@ bool pays_to_copy(std::uint64_t record_bytes, std::uint64_t text_bytes, std::uin
 /// Memory:  records stay slices of the input block, but for those of a stream that has little in it: they are copied
 ///          out, so that a block is not kept for the sake of a few of its records. STATEs are copied, too: their bytes
 ///          are taken from the budget of the block, without waiting, until they are printed.
+/// Changes: lone surrogates in the lines of records are overwritten in their block: nobody else reads it yet.
 /// Cost:    per record a slice and two counters; memory, queue and atomics once per block and stream.
 /// Threads: one caller at a time; no waiting.
 /// Errors:  "line N: ...", never with content of a record. What stood before that line has been forwarded by then; what
@@ -61,9 +64,13 @@ class Router {
  public:
   /// All outlive the router. `progress` has one entry for each catalog stream. `room_bytes`: how much memory it may
   /// keep for records that it will copy out, of all streams together; it is reserved like that of the records.
+  /// `rejects`: records that cannot be loaded may go to a reject file.
   Router(StreamQueues& queues, CheckpointQueue& checkpoints, Clock const& clock, Validation validation,
-         InputProgress& progress, std::uint64_t room_bytes = 4 << 20);
+         InputProgress& progress, std::uint64_t room_bytes = 4 << 20, bool rejects = false);
 
+  /// A record that cannot be loaded (nested too deep, names that collide) is rejected, or breaks off its stream: that
+  /// ends with a failure, and its later records are drained. So is a line that is no JSON, where it is rejected and is
+  /// sure to be one record of one stream and nothing else.
   /// Errors: Error(system) for a line that cannot be parsed, a STATE or status of a stream outside the catalog, a
   ///         record or an INCOMPLETE behind the COMPLETE of its stream; Error(config) for a record of a stream outside
   ///         the catalog, or with a file.
@@ -107,8 +114,10 @@ class Router {
     StreamQueue* queue;
     RecordCounts read;                         // in this sync
     std::optional<RecordNumber> state_behind;  // records before the last STATE of its scope
+    RecordCounts drained;                      // read behind the place where it was broken off
     bool incomplete = false;
     bool ended = false;
+    bool broken_off = false;
     bool has_moved = false;  // stands in moved_
     CopiedRecords copied;
     // of the block at hand
@@ -121,10 +130,22 @@ class Router {
   };
 
   void route_lines(std::string_view text);
-  ParsedMessage const& parse(std::string_view line);
+  ParsedMessage const* parse(std::string_view line);
+  bool reject_broken_line(NotJson const& error, std::string_view line);
+  Stream* find(BeginningOfRecord const& beginning);
   void route_message(ParsedMessage const& message, std::string_view line);
   void handle(ParsedMessage const& message, std::string_view line);
   void handle_record(ParsedMessage const& message, std::string_view line);
+  void refuse_record(Stream& stream, std::string_view reason, std::string_view line);
+  void break_off(Stream& stream, std::string_view reason);
+  void drain(Stream& stream, std::string_view line);
+  void add_unreadable(Stream& stream, std::string_view reason, std::string_view line);
+  void add(Stream& stream, RecordSlice const& slice, std::string_view line);
+  void note_moved(Stream& stream);
+  static RecordCounts counts_of(Stream const& stream) noexcept;
+  RecordSlice slice_of(ParsedMessage const& message, std::string_view line);
+  void replace_lone_surrogates_in(RecordSlice& slice, ParsedMessage const& message, std::string_view line);
+  std::string_view keep_text(std::string const& text);
   void handle_state();
   void handle_status(ParsedMessage const& message, StreamStatus status);
   std::optional<std::size_t> place_of(StreamName const& name) const;
@@ -137,7 +158,7 @@ class Router {
   void forward_checkpoints(Block const& block);
   void forward_records(InputLines const& lines);
   void group_by_stream();
-  std::shared_ptr<RecordBlock> share(std::shared_ptr<Block> const& block) const;
+  std::shared_ptr<RecordBlock> share(std::shared_ptr<Block> const& block);
   static RecordRun run_of(Stream const& stream, std::shared_ptr<RecordBlock const> records);
   RecordRun copy_out(Stream& stream, Block const& block);
   void queue_run(std::size_t stream, RecordRun run);
@@ -147,6 +168,7 @@ class Router {
   Clock const& clock_;
   InputProgress& progress_;
   std::uint64_t room_bytes_;
+  bool rejects_;
   LineScanner scanner_;
   MessageParser parser_;
   std::vector<Stream> streams_;                                    // in catalog order
@@ -157,6 +179,9 @@ class Router {
   std::uint64_t line_number_ = 0;
   std::uint64_t ignored_in_block_ = 0;
   TimePoint read_at_;  // of the block at hand
+
+  Block* block_ = nullptr;                      // at hand
+  std::vector<std::unique_ptr<char[]>> texts_;  // see RecordBlock
 
   // The block at hand; kept for the next one, so that nothing is allocated for a record.
   std::vector<RecordSlice> slices_;        // in the order read

@@ -11,6 +11,8 @@
 #include <landfall/launcher/task_launcher.hpp>
 #include <landfall/runtime/assert.hpp>
 
+#include "pipeline/unreadable.hpp"
+
 namespace landfall {
 
 namespace {
@@ -19,6 +21,15 @@ std::size_t checked_partition(LoadStep const& step, StepInput const& input, std:
   std::size_t const partition = step.partition(input, workers);
   if (partition < workers) return partition;
   throw system_error("partition {} was asked for, but there are {} workers", partition, workers);
+}
+
+/// The same for a batch that may have unreadable records, which no step may see.
+std::size_t partition_of_readable(LoadStep const& step, StepInput const& input, std::size_t workers) {
+  std::vector<RecordNumber> unreadable;
+  for (RejectedRecord const& record : unreadable_records(input.records)) unreadable.push_back(record.number);
+  if (unreadable.empty()) return checked_partition(step, input, workers);
+  RecordBatch rest = input.records.without(unreadable);
+  return rest.empty() ? 0 : checked_partition(step, StepInput(input.loader, std::move(rest)), workers);
 }
 
 }  // namespace
@@ -109,6 +120,11 @@ class StepPipeline::WorkerTask final : public Task {
       bool const applied = co_await pipeline_.phases_.was_applied(name(), std::move(earlier));
       if (applied) co_return Batch::complete();
     }
+    RejectedRecords unreadable("lines that cannot be read", unreadable_records(batch.input.records));
+    if (!unreadable.records.empty()) {
+      co_await go_on_without(batch, std::move(unreadable), parts);
+      co_return std::nullopt;
+    }
     // Each attempt has a copy: a step may change what it is given before it fails.
     auto const given = std::make_shared<std::shared_ptr<StepInput>>();
     PhaseRunner::Attempt<Batch> attempt = [this, given, &batch] {
@@ -131,18 +147,7 @@ class StepPipeline::WorkerTask final : public Task {
       throw system_error("the step rejected records, but an earlier one had let them go");
     }
     if (refusal) {
-      auto rest = co_await pipeline_.rejector_.refused(launcher_, batch.input.records, std::move(*refusal));
-      co_await launcher_.handle_batch_split(batch.stream, rest.size());
-      for (RecordBatch& part : rest) {
-        // From the first step on: what the earlier ones made of the batch holds the refused records too.
-        StepInput fresh(batch.input.loader, std::move(part));
-        Travelling next(std::move(fresh));
-        if (step_ == 0) {
-          parts.push_back(std::move(next));
-        } else {
-          pipeline_.put(0, std::move(next));
-        }
-      }
+      co_await go_on_without(batch, std::move(*refusal), parts);
       co_return std::nullopt;
     }
     if (rejects) {
@@ -155,6 +160,21 @@ class StepPipeline::WorkerTask final : public Task {
       batch.input.records = batch.input.records.without(numbers);
     }
     co_return answer;
+  }
+
+  awaitable<void> go_on_without(Travelling& batch, RejectedRecords refusal, std::vector<Travelling>& parts) {
+    auto rest = co_await pipeline_.rejector_.refused(launcher_, batch.input.records, std::move(refusal));
+    co_await launcher_.handle_batch_split(batch.stream, rest.size());
+    for (RecordBatch& part : rest) {
+      // From the first step on: what the earlier ones made of the batch holds the refused records too.
+      StepInput fresh(batch.input.loader, std::move(part));
+      Travelling next(std::move(fresh));
+      if (step_ == 0) {
+        parts.push_back(std::move(next));
+      } else {
+        pipeline_.put(0, std::move(next));
+      }
+    }
   }
 
   /// Owns what it works on: it may outlive the worker when it ignores its cancellation.
@@ -233,7 +253,7 @@ void StepPipeline::put(std::size_t step, Travelling batch) {
   Step const& target = steps_[step];
   std::size_t worker = 0;
   try {
-    worker = checked_partition(*target.step, batch.input, target.queues.size());
+    worker = partition_of_readable(*target.step, batch.input, target.queues.size());
   } catch (...) {
     batch.failure = Error::from(std::current_exception());
   }

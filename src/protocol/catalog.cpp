@@ -11,6 +11,7 @@
 #include <landfall/runtime/error.hpp>
 
 #include "protocol/input_format.hpp"
+#include "protocol/lone_surrogates.hpp"
 
 namespace landfall {
 namespace {
@@ -27,7 +28,8 @@ boost::json::value parse_document(std::string_view json) {
   options.max_depth = 512;  // schemas nest deeper than the 32 levels of the default
   boost::json::parser parser({}, options);
   boost::json::error_code code;
-  std::size_t const offset = parser.write_some(json, code);
+  std::string const text = without_lone_surrogates(json);  // the parser takes none
+  std::size_t const offset = parser.write_some(text, code);
   if (!code && offset < json.size()) code = boost::json::error::extra_data;
   if (code) throw config_error("the catalog is no valid JSON: {} (byte {})", code.message(), offset);
   return parser.release();

@@ -12,6 +12,9 @@
 
 #include <landfall/runtime/assert.hpp>
 
+#include "protocol/json_escapes.hpp"
+#include "protocol/json_scalars.hpp"
+
 namespace landfall {
 namespace {
 
@@ -20,106 +23,6 @@ constexpr std::size_t window_bytes = 64 << 10;
 
 /// Deeper values are left to the parser.
 constexpr std::size_t max_depth = 256;
-
-/// Bytes that may stand behind a number, true, false or null.
-constexpr std::array<bool, 256> ends_scalar = [] {
-  std::array<bool, 256> ends{};
-  for (char const byte : {',', '}', ']', ' ', '\t', '\r', '\n'}) ends[static_cast<unsigned char>(byte)] = true;
-  return ends;
-}();
-
-bool is_end_of_scalar(char byte) noexcept { return ends_scalar[static_cast<unsigned char>(byte)]; }
-bool is_digit(char byte) noexcept { return byte >= '0' && byte <= '9'; }
-
-bool skip_digits(char const*& at) noexcept {
-  if (!is_digit(*at)) return false;
-  do ++at;
-  while (is_digit(*at));
-  return true;
-}
-
-/// RFC 8259, section 6.
-bool is_number(char const* at) noexcept {
-  if (*at == '-') ++at;
-  if (*at == '0') {
-    ++at;
-  } else if (!skip_digits(at)) {
-    return false;
-  }
-  if (*at == '.' && !skip_digits(++at)) return false;
-  if (*at == 'e' || *at == 'E') {
-    ++at;
-    if (*at == '+' || *at == '-') ++at;
-    char const* const exponent = at;
-    if (!skip_digits(at)) return false;
-    constexpr std::ptrdiff_t usual_digits = 8;  // beyond them parsers differ
-    if (at - exponent > usual_digits) return false;
-  }
-  return is_end_of_scalar(*at);
-}
-
-bool is_true(char const* at) noexcept { return std::memcmp(at, "true", 4) == 0 && is_end_of_scalar(at[4]); }
-bool is_false(char const* at) noexcept { return std::memcmp(at, "false", 5) == 0 && is_end_of_scalar(at[5]); }
-bool is_null(char const* at) noexcept { return std::memcmp(at, "null", 4) == 0 && is_end_of_scalar(at[4]); }
-
-/// The value of 4 hexadecimal digits, or -1.
-int hex_value(char const* at) noexcept {
-  int value = 0;
-  for (int i = 0; i < 4; ++i) {
-    char const digit = at[i];
-    if (is_digit(digit)) {
-      value = value * 16 + (digit - '0');
-    } else if ((digit >= 'a' && digit <= 'f') || (digit >= 'A' && digit <= 'F')) {
-      value = value * 16 + ((digit | 0x20) - 'a' + 10);
-    } else {
-      return -1;
-    }
-  }
-  return value;
-}
-
-bool is_high_surrogate(int unit) noexcept { return unit >= 0xd800 && unit <= 0xdbff; }
-bool is_low_surrogate(int unit) noexcept { return unit >= 0xdc00 && unit <= 0xdfff; }
-
-/// Bytes of the escape that begins with the backslash at `at`; 0 when it is none, or a lone surrogate. 12 bytes are
-/// readable.
-std::size_t escape_size(char const* at) noexcept {
-  switch (at[1]) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-      return 2;
-    case 'u': {
-      int const unit = hex_value(at + 2);
-      if (unit < 0 || is_low_surrogate(unit)) return 0;
-      if (!is_high_surrogate(unit)) return 6;
-      bool const is_pair = at[6] == '\\' && at[7] == 'u' && is_low_surrogate(hex_value(at + 8));
-      return is_pair ? 12 : 0;
-    }
-    default:
-      return 0;
-  }
-}
-
-/// Every backslash of `text` begins an escape, or is part of one. Where the strings are does not matter: a backslash
-/// outside of them is no token that the walk accepts.
-bool has_good_escapes(std::string_view text) noexcept {
-  char const* at = text.data();
-  char const* const end = at + text.size();
-  for (;;) {
-    at = static_cast<char const*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
-    if (at == nullptr) return true;
-    std::size_t const size = escape_size(at);
-    if (size == 0) return false;
-    at += size;
-    if (at >= end) return true;
-  }
-}
 
 /// True when the string literal at `at` is `name`, written without escapes. `name` ends with the closing quote.
 template <std::size_t size>
@@ -155,11 +58,13 @@ struct LineScanner::Implementation {
   int small_windows = 0;  // since the last longer line
 
   std::string_view text;
-  std::size_t at = 0;          // of the next line, in text
-  std::size_t window_end = 0;  // in text
-  char const* base = nullptr;  // of the window
-  Token token = nullptr;       // of the window, the first one that was not used
-  bool usable = false;         // the window has passed the first stage
+  std::size_t at = 0;                          // of the next line, in text
+  std::size_t window_end = 0;                  // in text
+  char const* base = nullptr;                  // of the window
+  Token token = nullptr;                       // of the window, the first one that was not used
+  bool usable = false;                         // the window has passed the first stage
+  std::vector<std::uint32_t> lone_surrogates;  // their places in the window
+  std::size_t next_lone_surrogate = 0;         // the first one that does not stand before this line
 
   std::string_view line;
   bool is_cut = false;
@@ -221,7 +126,7 @@ struct LineScanner::Implementation {
     auto const* const bytes = reinterpret_cast<std::uint8_t const*>(window.data());
     // Among other things: no string holds a line end, so where strings are in a line does not depend on other lines.
     if (simd->stage1(bytes, window.size(), simdjson::stage1_mode::regular) != simdjson::SUCCESS) return;
-    if (!has_good_escapes(window)) return;
+    if (!check_escapes(window)) return;
     // Behind the last token stands one that no walk accepts: the window's last line end.
     LANDFALL_ASSERT(window.back() == '\n');
     for (std::size_t i = 0; i < 3; ++i) {
@@ -230,6 +135,34 @@ struct LineScanner::Implementation {
     base = window.data();
     token = simd->structural_indexes.get();
     usable = true;
+  }
+
+  /// Every backslash of the window begins an escape, or is part of one. Where the strings are does not matter: a
+  /// backslash outside of them is no token that the walk accepts.
+  bool check_escapes(std::string_view window) {
+    lone_surrogates.clear();
+    next_lone_surrogate = 0;
+    char const* place = window.data();
+    char const* const end = place + window.size();
+    while (place < end) {
+      place = static_cast<char const*>(std::memchr(place, '\\', static_cast<std::size_t>(end - place)));
+      if (place == nullptr) return true;
+      Escape const escape = escape_at(place);
+      if (escape.size == 0) return false;
+      if (escape.is_lone_surrogate) lone_surrogates.push_back(static_cast<std::uint32_t>(place - window.data()));
+      place += escape.size;
+    }
+    return true;
+  }
+
+  /// Called for each line of the window, in order.
+  bool has_lone_surrogate_before(char const* line_end) {
+    std::size_t const first = next_lone_surrogate;
+    auto const end = static_cast<std::size_t>(line_end - base);
+    while (next_lone_surrogate < lone_surrogates.size() && lone_surrogates[next_lone_surrogate] < end) {
+      ++next_lone_surrogate;
+    }
+    return next_lone_surrogate > first;
   }
 
   /// A line that is left to the parser.
@@ -244,7 +177,7 @@ struct LineScanner::Implementation {
     Token const first = token;
     // The tokens behind the last one of the window stand at its last byte: a line end.
     while (*token < line_end && base[*token] != '\n') ++token;
-    check_line(first);
+    if (!has_lone_surrogate_before(line.data() + line.size())) check_line(first);
   }
 
   /// Sets line_tokens if the line, which begins with the token `first`, is one flawless object.
@@ -281,6 +214,7 @@ struct LineScanner::Implementation {
     // Between tokens a line end is white space like any other: so far it may have been several lines.
     if (std::memchr(begin_of_line, '\n', size) != nullptr) return false;
     line = std::string_view(begin_of_line, size);
+    message.has_lone_surrogates = has_lone_surrogate_before(end);
     at += line.size() + 1;
     token = here;
     is_cut = false;
@@ -420,19 +354,6 @@ struct LineScanner::Implementation {
       default:
         ++here;
         return is_scalar(place);
-    }
-  }
-
-  [[gnu::always_inline]] static bool is_scalar(char const* place) noexcept {
-    switch (*place) {
-      case 't':
-        return is_true(place);
-      case 'f':
-        return is_false(place);
-      case 'n':
-        return is_null(place);
-      default:
-        return is_number(place);
     }
   }
 

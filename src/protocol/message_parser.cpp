@@ -15,8 +15,11 @@
 
 #include <landfall/runtime/assert.hpp>
 
+#include "protocol/lone_surrogates.hpp"
+#include "protocol/null_handler.hpp"
 #include "protocol/state_reader.hpp"
 #include "protocol/tokens.hpp"
+#include "protocol/whole_object.hpp"
 
 namespace landfall {
 namespace {
@@ -24,7 +27,7 @@ namespace {
 constexpr std::size_t padding = 64;  // Block::padding
 static_assert(simdjson::SIMDJSON_PADDING <= padding);
 
-constexpr std::size_t max_depth = 4096;
+constexpr std::size_t max_depth = MessageParser::max_depth;
 
 /// What is wrong with a message, and where in the line.
 struct Problem {
@@ -37,48 +40,19 @@ struct Problem {
   Error error() const { return system_error("{} (byte {})", text, offset); }
 };
 
-/// Takes every event of Boost.JSON's parser and keeps nothing.
-struct NullHandler {
-  static constexpr std::size_t max_object_size = std::size_t(-1);
-  static constexpr std::size_t max_array_size = std::size_t(-1);
-  static constexpr std::size_t max_key_size = std::size_t(-1);
-  static constexpr std::size_t max_string_size = std::size_t(-1);
-  using Code = boost::json::error_code;
-  using Text = boost::json::string_view;
-
-  bool on_document_begin(Code&) { return true; }
-  bool on_document_end(Code&) { return true; }
-  bool on_array_begin(Code&) { return true; }
-  bool on_array_end(std::size_t, Code&) { return true; }
-  bool on_object_begin(Code&) { return true; }
-  bool on_object_end(std::size_t, Code&) { return true; }
-  bool on_string_part(Text, std::size_t, Code&) { return true; }
-  bool on_string(Text, std::size_t, Code&) { return true; }
-  bool on_key_part(Text, std::size_t, Code&) { return true; }
-  bool on_key(Text, std::size_t, Code&) { return true; }
-  bool on_number_part(Text, Code&) { return true; }
-  bool on_int64(std::int64_t, Text, Code&) { return true; }
-  bool on_uint64(std::uint64_t, Text, Code&) { return true; }
-  bool on_double(double, Text, Code&) { return true; }
-  bool on_bool(bool, Code&) { return true; }
-  bool on_null(Code&) { return true; }
-  bool on_comment_part(Text, Code&) { return true; }
-  bool on_comment(Text, Code&) { return true; }
-};
-
 /// The slower and more patient check: throws when `line` is no valid JSON. It accepts what simdjson refuses although it
-/// is valid: integers beyond 64 bits, numbers beyond a double, more than 1024 levels.
-void look_closer(std::string_view line) {
+/// is valid: integers beyond 64 bits, numbers beyond a double, more than 1024 levels. Returns where it has more levels
+/// than max_depth: what lies there was not looked at.
+std::optional<std::size_t> look_closer(std::string_view line) {
   boost::json::parse_options options;
   options.max_depth = max_depth;
   boost::json::basic_parser<NullHandler> parser(options);
   boost::json::error_code code;
   std::size_t const offset = parser.write_some(false, line.data(), line.size(), code);
-  if (code == boost::json::error::too_deep) {
-    throw system_error("JSON nested deeper than {} levels (byte {})", max_depth, offset);
-  }
-  if (code) throw system_error("no valid JSON: {} (byte {})", code.message(), offset);
-  if (offset < line.size()) throw system_error("text after the JSON object (byte {})", offset);
+  if (code == boost::json::error::too_deep) return offset;
+  if (code) throw NotJson(fmt::format("no valid JSON: {} (byte {})", code.message(), offset));
+  if (offset < line.size()) throw NotJson(fmt::format("text after the JSON object (byte {})", offset));
+  return std::nullopt;
 }
 
 enum Seen : unsigned {
@@ -121,9 +95,12 @@ struct MessageParser::Implementation {
   simdjson::dom::parser parser;
 
   std::string_view line;
-  Tokens tokens;
+  std::string_view readable;  // the same, or a copy of it without lone surrogates
+  std::string copy;
+  Tokens tokens;  // of what is readable
   ParsedMessage message;
-  unsigned seen = 0;  // members of this line, to refuse the second
+  std::optional<std::size_t> too_deep_at;  // in the line
+  unsigned seen = 0;                       // members of this line, to refuse the second
   // What is wrong with a payload counts only if the type, which may come later, says that it is one of ours.
   Problem envelope_problem;
   Problem record_problem;
@@ -141,10 +118,12 @@ struct MessageParser::Implementation {
 
   void parse(std::string_view new_line) {
     start(new_line);
+    make_readable();
     find_tokens();
     if (validation == Validation::full) check_whole();
     read();
     if (validation == Validation::skipped && message.kind != MessageKind::record) check_whole();
+    decide_depth();
   }
 
   void parse_checked(std::string_view new_line, Tokens const& found) {
@@ -159,45 +138,62 @@ struct MessageParser::Implementation {
   }
 
   void start(std::string_view new_line) {
-    line = new_line;
+    line = readable = new_line;
     // One by one: a whole new one is built elsewhere and copied, which takes longer.
     message.kind = MessageKind::ignored;
     message.type = message.data = message.meta = message.stream.name = {};
     message.stream.name_space.reset();
     message.emitted_at_ms = 0;
-    message.has_file = false;
+    message.has_file = message.has_lone_surrogates = false;
+    message.is_too_deep = false;
+    too_deep_at.reset();
     seen = 0;
     envelope_problem = record_problem = trace_problem = Problem();
     trace_type = TraceType::none;
     status = {};
   }
 
+  /// No parser likes them, and not every message may be changed.
+  void make_readable() {
+    constexpr std::size_t usual_bytes = 64 << 10;
+    if (copy.capacity() > usual_bytes) copy = std::string();  // of a long line
+    message.has_lone_surrogates = has_lone_surrogate(line);
+    if (!message.has_lone_surrogates) return;
+    copy.assign(line);
+    copy.append(padding, ' ');
+    replace_lone_surrogates(copy.data(), line.size());
+    readable = std::string_view(copy).substr(0, line.size());
+  }
+
   /// simdjson's first stage: also checks UTF-8, control characters in strings and that the last string ends.
   void find_tokens() {
-    if (parser.capacity() < line.size()) grow();
+    if (parser.capacity() < readable.size()) grow();
     auto& stage = *parser.implementation;
-    auto const bytes = reinterpret_cast<std::uint8_t const*>(line.data());
-    if (auto const code = stage.stage1(bytes, line.size(), simdjson::stage1_mode::regular)) refuse(code);
-    tokens = Tokens(line, stage.structural_indexes.get(), stage.n_structural_indexes);
+    auto const bytes = reinterpret_cast<std::uint8_t const*>(readable.data());
+    if (auto const code = stage.stage1(bytes, readable.size(), simdjson::stage1_mode::regular)) refuse(code);
+    tokens = Tokens(readable, stage.structural_indexes.get(), stage.n_structural_indexes);
   }
 
   /// In powers of two, so that lines of slowly growing length do not allocate each.
   void grow() {
-    std::size_t const capacity = std::bit_ceil(std::max<std::size_t>(line.size(), 4096));
+    std::size_t const capacity = std::bit_ceil(std::max<std::size_t>(readable.size(), 4096));
     if (auto const code = parser.allocate(capacity)) refuse(code);
     if (auto const code = parser.doc.allocate(capacity)) refuse(code);
   }
 
   /// simdjson's second stage: the whole syntax. Its 'no' is none yet: it refuses some valid numbers and depths.
   void check_whole() {
-    if (parser.implementation->stage2(parser.doc) != simdjson::SUCCESS) look_closer(line);
+    if (parser.implementation->stage2(parser.doc) == simdjson::SUCCESS) return;
+    too_deep_at = look_closer(readable);
+    if (!too_deep_at || is_whole_object(readable, tokens)) return;
+    throw NotJson(fmt::format("no valid JSON behind its {} levels (byte {})", max_depth, *too_deep_at));
   }
 
   /// Reports what stopped us, with the place if the closer look finds it.
   [[noreturn]] void refuse(simdjson::error_code code) const {
     if (code == simdjson::MEMALLOC) throw std::bad_alloc();
-    look_closer(line);
-    throw system_error("no message: {}", simdjson::error_message(code));
+    static_cast<void>(look_closer(readable));
+    throw NotJson(fmt::format("no valid JSON: {}", simdjson::error_message(code)));
   }
 
   /// Calls read(key, value) for each member of the object that begins with `token`; `value` is the first token of the
@@ -233,12 +229,12 @@ struct MessageParser::Implementation {
 
   /// The string without its quotes: a slice of the line, or in `room` when it has escapes.
   std::string_view string(std::size_t token, std::string& room) const {
-    std::string_view const text = tokens.text(token);
-    if (text.size() < 2 || text.back() != '"') refuse(simdjson::TAPE_ERROR);
-    std::string_view const content = text.substr(1, text.size() - 2);
+    std::string_view const literal = tokens.text(token);
+    if (literal.size() < 2 || literal.back() != '"') refuse(simdjson::TAPE_ERROR);
+    std::string_view const content = literal.substr(1, literal.size() - 2);
     if (content.find('\\') == content.npos) return content;
     boost::json::error_code code;
-    boost::json::value const unescaped = boost::json::parse(text, code);
+    boost::json::value const unescaped = boost::json::parse(literal, code);
     if (code || !unescaped.is_string()) refuse(simdjson::STRING_ERROR);
     room.assign(unescaped.get_string());
     return room;
@@ -246,7 +242,7 @@ struct MessageParser::Implementation {
 
   void read_envelope() {
     if (tokens.kind(0) != '{') {
-      look_closer(line);
+      static_cast<void>(look_closer(readable));
       throw system_error("a message that is no JSON object (byte 0)");
     }
     std::size_t const end = each_member(0, [this](std::string_view key, std::size_t value) {
@@ -304,20 +300,20 @@ struct MessageParser::Implementation {
     return read_object_text(value, message.meta);
   }
 
-  std::size_t read_object_text(std::size_t value, std::string_view& text) {
+  std::size_t read_object_text(std::size_t value, std::string_view& object) {
     std::size_t const next = tokens.behind_container(value);
     if (tokens.kind(next - 1) != '}') refuse(simdjson::TAPE_ERROR);
-    text = line.substr(tokens.offset(value), tokens.offset(next - 1) + 1 - tokens.offset(value));
+    object = line.substr(tokens.offset(value), tokens.offset(next - 1) + 1 - tokens.offset(value));
     return next;
   }
 
   std::size_t read_emitted_at(std::size_t value) {
     refuse_second(seen_emitted_at, value, record_problem, "RECORD with the member emitted_at twice");
-    std::string_view const text = tokens.text(value);
+    std::string_view const number = tokens.text(value);
     char const first = tokens.kind(value);
     if (first != '-' && (first < '0' || first > '9')) {
       note(record_problem, "RECORD whose emitted_at is no number", value);
-    } else if (auto const milliseconds = parse_milliseconds(text)) {
+    } else if (auto const milliseconds = parse_milliseconds(number)) {
       message.emitted_at_ms = *milliseconds;
     } else {
       note(record_problem, "RECORD whose emitted_at is out of range", value);
@@ -385,6 +381,14 @@ struct MessageParser::Implementation {
     } else if (message.type == "TRACE") {
       decide_trace();
     }
+  }
+
+  /// Of what is ignored nobody reads the depths.
+  void decide_depth() {
+    if (!too_deep_at || message.kind == MessageKind::ignored) return;
+    message.is_too_deep = message.kind == MessageKind::record;
+    if (message.is_too_deep) return;
+    throw system_error("JSON nested deeper than {} levels (byte {})", max_depth, *too_deep_at);
   }
 
   void decide_record() {
@@ -511,7 +515,7 @@ class StreamGuess {
     skip_white_space();
     if (offset_ >= text_.size() || text_[offset_] != '"') return std::nullopt;
     boost::json::error_code code;
-    boost::json::value const value = boost::json::parse(take_string(), code);
+    boost::json::value const value = boost::json::parse(without_lone_surrogates(take_string()), code);
     if (code || !value.is_string()) return std::nullopt;
     return std::string(value.get_string());
   }

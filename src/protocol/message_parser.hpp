@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <landfall/protocol/state_message.hpp>
 #include <landfall/protocol/stream_descriptor.hpp>
@@ -31,23 +33,35 @@ struct ParsedMessage {
   std::string_view meta;  ///< of a record: the `meta` object; empty when absent or null
   std::int64_t emitted_at_ms = 0;
   bool has_file = false;  ///< of a record: it comes with a file, in either form
+  /// Somewhere in the line: `data` and `meta` still have them, names are read with U+FFFD in their place.
+  bool has_lone_surrogates = false;
+  /// Of a record: somewhere in its line are more levels than MessageParser::max_depth. All else is as it should be.
+  bool is_too_deep = false;
 };
 
 /// How closely RECORD lines are checked. All other lines are always checked whole.
 enum class Validation {
-  full,     ///< the whole line is JSON in valid UTF-8, without lone surrogates, at most 4096 levels deep (default)
+  full,     ///< the whole line is JSON in valid UTF-8; lone surrogates are fine (default)
   skipped,  ///< of `data` and `meta` only UTF-8 and the number of brackets: for loaders that decode every value
+};
+
+/// The line is no JSON, so that nobody can say what it is.
+class NotJson : public Error {
+ public:
+  explicit NotJson(std::string what) : Error(ErrorClass::system, std::move(what)) {}
 };
 
 /// Reads the lines of the Airbyte protocol. No I/O, no memory per line.
 ///
 /// Threads: one at a time.
-/// Errors:  Error(system) which says what is wrong and at which byte of the line (the first is 0), never with the
-/// line's
+/// Errors:  Error(system), NotJson where it is that, which says what is wrong and at which byte of the line (the first
+/// is 0), never with the line's
 ///          content (it may be private). The parser can go on with the next line.
 /// Source:  protocol reference 2; base design 1.14.
 class MessageParser {
  public:
+  static constexpr std::size_t max_depth = 4096;  ///< levels of JSON in a line
+
   explicit MessageParser(Validation validation = Validation::full);
   ~MessageParser();
   MessageParser(MessageParser&&) noexcept;

@@ -73,7 +73,15 @@ void StreamManager::mark_end_of_stream(EndOfStream end) {
                        end.record_count, ledger_.records_read());
   }
   ledger_.add_read(end.record_count);
-  end_of_stream_ = end;
+  if (end.failure) fail_from(end.record_count);
+  end_of_stream_ = std::move(end);
+}
+
+void StreamManager::fail_from(RecordNumber end) {
+  if (safe_until_failure_ && *safe_until_failure_ <= end) return;
+  note_change();
+  failing_ = true;
+  safe_until_failure_ = end;
 }
 
 void StreamManager::update_batch_state(BatchEnvelope const& envelope) {
@@ -139,9 +147,7 @@ void StreamManager::mark_failing() {
 // Not sooner: an answer may be on its way here while another batch fails, and its records are committed.
 void StreamManager::settle_failure() {
   LANDFALL_ASSERT(failing_);
-  if (safe_until_failure_) return;
-  note_change();
-  safe_until_failure_ = ledger_.first_not_persisted().begin;
+  fail_from(ledger_.first_not_persisted().begin);
   LANDFALL_ASSERT(ledger_.persisted_until(*safe_until_failure_));
 }
 

@@ -17,6 +17,7 @@ std::optional<Error> incomplete_cause(StreamManager const& manager, EndOfStream 
   DestinationStream const& stream = manager.stream();
   std::uint64_t const count = manager.ledger().records_of_this_sync();
   if (stream_end(stream, end) == StreamEnd::complete) return std::nullopt;
+  if (end.failure) return end.failure;
   auto const name = to_string(stream.descriptor);
   if (!end.input_complete) {
     return transient_error(

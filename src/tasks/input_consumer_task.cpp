@@ -83,7 +83,8 @@ awaitable<std::optional<InputLines>> InputConsumerTask::next_lines() {
 std::unique_ptr<Task> SourceInputConsumerTaskFactory::make(TaskLauncher& launcher) {
   LineReader reader(source_, budget_, options_.block_bytes, options_.longest_line_bytes);
   reader.on_large_record(options_.on_large_record);
-  Router router(queues_, checkpoints_, clock_, options_.validation, progress_, room_of_router(budget_));
+  Router router(queues_, checkpoints_, clock_, options_.validation, progress_, room_of_router(budget_),
+                options_.rejects);
   return std::make_unique<InputConsumerTask>(launcher, std::move(reader), std::move(router), queues_, budget_);
 }
 

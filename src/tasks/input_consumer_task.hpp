@@ -55,6 +55,7 @@ struct ReaderOptions {
   std::uint64_t block_bytes = 1 << 20;
   std::uint64_t longest_line_bytes = 64 << 20;
   Validation validation = Validation::full;
+  bool rejects = false;                                     ///< there is a reject file
   std::function<void(LargeRecord const&)> on_large_record;  ///< may be null
 };
 

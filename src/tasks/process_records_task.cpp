@@ -8,6 +8,8 @@
 
 #include <landfall/launcher/task_launcher.hpp>
 
+#include "pipeline/unreadable.hpp"
+
 namespace landfall {
 
 namespace {
@@ -24,8 +26,7 @@ awaitable<void> ProcessRecordsTask::execute() {
     bool const applied = co_await was_applied();
     if (applied) co_return;
   }
-  std::vector<RecordBatch> to_offer;  // the next one last
-  to_offer.push_back(std::move(records_));
+  std::vector<RecordBatch> to_offer = co_await readable();  // the next one last
   while (!to_offer.empty()) {
     RecordBatch next = std::move(to_offer.back());
     to_offer.pop_back();
@@ -57,6 +58,16 @@ awaitable<bool> ProcessRecordsTask::was_applied() {
   BatchEnvelope envelope(stream_, id_, numbers, Batch::complete());
   co_await launcher_.handle_new_batch(std::move(envelope));
   co_return true;
+}
+
+// What a loader may see, if anything; the rest is in the reject file by then.
+awaitable<std::vector<RecordBatch>> ProcessRecordsTask::readable() {
+  RejectedRecords refusal("lines that cannot be read", unreadable_records(records_));
+  if (!refusal.records.empty())
+    co_return co_await rejector_.refused(launcher_, std::move(records_), std::move(refusal));
+  std::vector<RecordBatch> all;
+  all.push_back(std::move(records_));
+  co_return all;
 }
 
 awaitable<void> ProcessRecordsTask::attempt_ended(TimePoint started_at, TimePoint ended_at,

@@ -42,6 +42,7 @@ class ProcessRecordsTask final : public Task, private AttemptWatch {
   awaitable<void> wait_ended() override;
   awaitable<bool> was_applied();
   awaitable<bool> may_offer_more();
+  awaitable<std::vector<RecordBatch>> readable();
   awaitable<std::vector<RecordBatch>> offer(RecordBatch records);
 
   TaskLauncher& launcher_;

@@ -30,9 +30,11 @@ constexpr std::array<std::string_view, 7> noise_lines = {
     R"({"type":"TRACE","trace":{"type":"ANALYTICS","emitted_at":1,"analytics":{"type":"a","value":"b"}}})",
 };
 
+/// Each of them ends the reading, whatever the scenario.
 constexpr std::array<std::string_view, 6> bad_lines = {
     "this is no JSON",
-    R"({"type":"RECORD","record":{"stream":"users","data":{"n":12)",
+    // Cut, and the next message behind it: no reject file may have it.
+    R"({"type":"RECORD","record":{"stream":"users","data":{"n":12{"type":"STATE","state":{"type":"STREAM"}})",
     R"({"type":"RECORD","record":{"stream":"nobody knows it","data":{"n":1},"emitted_at":1}})",
     R"({"type":"RECORD","record":{"stream":"users","data":[1,2],"emitted_at":1}})",
     R"({"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"nobody knows it"}}}})",

@@ -118,6 +118,23 @@ TEST_F(RejectFileTest, HoldsEachRecordAsItCame) {
             "\"data\":{\"id\": 3}}\n");
 }
 
+TEST_F(RejectFileTest, HoldsTheLineOfARecordThatCouldNotBeRead) {
+  users_.add(R"({"id":1})");
+  users_.add("", 0, "line 3: no valid JSON\n{\"a\":\"\t\\\\");
+  users_.add("", 0, "line 4: no valid JSON\nab\xff");
+  users_.add("", 0, "line 5: no valid JSON\n\xff");
+  auto const batch = users_.batch();
+  RejectFile file(path());
+  await(file.write(batch, {RejectedRecord(1, "a"), RejectedRecord(2, "b"), RejectedRecord(3, "c")}));
+  EXPECT_EQ(content(),
+            R"({"stream":"users","namespace":null,"record":1,"reason":"a","line":"{\"a\":\"\t\\\\"})"
+            "\n"
+            "{\"stream\":\"users\",\"namespace\":null,\"record\":2,\"reason\":\"b\",\"line\":\"ab\xef\xbf\xbd\","
+            "\"line_base64\":\"YWL/\"}\n"
+            "{\"stream\":\"users\",\"namespace\":null,\"record\":3,\"reason\":\"c\",\"line\":\"\xef\xbf\xbd\","
+            "\"line_base64\":\"/w==\"}\n");
+}
+
 TEST_F(RejectFileTest, NamesTheNamespace) {
   RecordMaker orders(stream(StreamDescriptor("or\"ders", "")));
   auto const batch = orders.batch_of({"{}"});

@@ -41,6 +41,15 @@ TEST_F(RunReport, OfASyncThatWentWell) {
                 "sync succeeded after 2.0 s: 1,234 records, 5.6 MB, 2.8 MB/s, at most 12.3 MB of memory for records"}));
 }
 
+TEST_F(RunReport, SaysWhereLoneSurrogatesWereReplaced) {
+  report_.totals.streams[0].records_replaced = 1'200;
+  auto const lines = format_run_report(report_);
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[1],
+            "stream public.users: in 1,200 records half of a surrogate pair (such as \\ud83d alone) was replaced by "
+            "U+FFFD; their meta says in which fields");
+}
+
 TEST_F(RunReport, NamesTheStreamThatFailedAndWhy) {
   add(StreamDescriptor("orders"), 10, 900, 4, StreamOutcome(StreamEnd::failed, 10, transient_error("no connection")));
   report_.outcome.error = transient_error("no connection");

@@ -39,6 +39,10 @@ TEST(Configuration, ReadsMembers) {
   EXPECT_TRUE(configuration.boolean("ssl", false));
 }
 
+TEST(Configuration, LoneSurrogatesAreReadAsTheReplacementCharacter) {
+  EXPECT_EQ(Configuration::parse(R"({"a\ud83d":"\ude00"})").string("a\ufffd"), "\ufffd");
+}
+
 TEST(Configuration, MayBeginWithAByteOrderMarkButMustBeText) {
   EXPECT_EQ(Configuration::parse("\xef\xbb\xbf{\"a\":\"b\"}").string("a"), "b");
   EXPECT_EQ(

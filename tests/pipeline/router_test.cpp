@@ -201,6 +201,100 @@ TEST_F(RouterTest, TheSlicesArePaidForByTheirBlock) {
   EXPECT_EQ(budget.reserved_bytes(), 0U);
 }
 
+// ---- lone surrogates ----
+
+std::string entry_for(std::string const& field) {
+  return R"({"field":")" + field + R"(","change":"TRUNCATED","reason":"DESTINATION_SERIALIZATION_ERROR"})";
+}
+
+TEST_F(RouterTest, LoneSurrogatesOfARecordAreReplacedAndItsMetaSaysWhere) {
+  struct Row {
+    char const* name;
+    std::string data;
+    std::string more;  // members of the record
+    std::string expected_data;
+    std::string expected_meta;
+    std::uint64_t counted;
+  };
+  Row const rows[] = {
+      {"none", R"({"a":"\\ud83d\ud83d\ude00"})", "", R"({"a":"\\ud83d\ud83d\ude00"})", "", 0},
+      {"in values", R"({"a":"\ud83d","b":1,"c":[{"d":"\uDE00x"}]})", "",
+       R"({"a":"\ufffd","b":1,"c":[{"d":"\ufffdx"}]})",
+       R"({"changes":[)" + entry_for("a") + "," + entry_for("c") + "]}", 1},
+      {"in a name", R"({"a\ud83d":"\ud83d"})", "", R"({"a\ufffd":"\ufffd"})",
+       R"({"changes":[)" + entry_for(R"(a\ufffd)") + "]}", 1},
+      {"beside changes of the source", R"({"a":"\ud83d"})", R"(,"meta":{"changes":[{"field":"b"}],"x":"\ude00"})",
+       R"({"a":"\ufffd"})", R"({"changes":[{"field":"b"},)" + entry_for("a") + R"(],"x":"\ufffd"})", 1},
+      {"in the meta alone", R"({"a":1})", R"(,"meta":{"changes":[],"\ude00":1})", R"({"a":1})",
+       R"({"changes":[],"\ufffd":1})", 0},
+      {"where nobody looks", R"({"a":1})", R"(,"other":"\ud83d")", R"({"a":1})", "", 0},
+  };
+  std::string const long_one = R"({"b":")" + std::string(2000, 'b') + R"("})";
+  for (Row const& row : rows) {
+    for (bool const copied : {false, true}) {
+      for (Validation const validation : {Validation::full, Validation::skipped}) {
+        SCOPED_TRACE(fmt::format("{}, {}", row.name, copied ? "copied out" : "in the block"));
+        std::uint64_t const counted_before = progress.streams[0].replaced;
+        router = std::make_unique<Router>(queues, checkpoints, simulation, validation, progress);
+        std::string line = record("users", row.data);
+        line.insert(line.size() - 2, row.more);
+        route({line, copied ? record("orders", long_one) : record("orders")});
+        auto const runs = drain("users").runs;
+        ASSERT_EQ(runs.size(), 1U);
+        Record const read(runs[0].block->slices.at(runs[0].begin), 0);
+        EXPECT_EQ(read.data(), row.expected_data);
+        EXPECT_EQ(read.meta(), row.expected_meta);
+        EXPECT_EQ(runs[0].bytes, row.expected_data.size() + row.expected_meta.size());
+        EXPECT_EQ(progress.streams[0].replaced - counted_before, row.counted);
+        drain("orders");
+      }
+    }
+  }
+}
+
+TEST_F(RouterTest, AStreamIsFoundByItsNameWithTheReplacement) {
+  std::vector<DestinationStream> streams;
+  streams.push_back(stream_named("a\ufffd", "\ufffd"));
+  StreamQueues odd{DestinationCatalog(std::move(streams))};
+  InputProgress counters(1);
+  Router one(odd, checkpoints, simulation, Validation::full, counters);
+  std::string const text = record_in(R"(\ude00)", R"(a\ud83d)") + "\n";
+  InputLines lines;
+  lines.block = std::make_shared<Block>(text.size(), Reservation());
+  std::memcpy(lines.block->data(), text.data(), text.size());
+  lines.text = std::string_view(lines.block->data(), text.size());
+  one.route(lines);
+  EXPECT_EQ(counters.streams[0].records.load(), 1U);
+  EXPECT_EQ(counters.streams[0].replaced.load(), 0U);
+}
+
+TEST_F(RouterTest, OtherMessagesKeepTheirLoneSurrogates) {
+  std::string const state =
+      R"({"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},)"
+      R"("stream_state":{"\ud83d":"\ude00"}}}})";
+  route({R"({"type":"LOG","log":{"level":"INFO","message":"cut \ud83d"}})", R"({"type":"\ud83d"})", state});
+  EXPECT_EQ(progress.ignored_messages.load(), 2U);
+  auto const received = drain_checkpoints();
+  ASSERT_EQ(received.size(), 1U);
+  EXPECT_EQ(received[0].state.line, state);
+}
+
+TEST_F(RouterTest, TheMetaOfAReplacementIsPaidForAndLivesAsLongAsItsRecord) {
+  MemoryBudget budget(1 << 20);
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += record("users", R"({"a":"\ud83d"})") + "\n";
+  std::string const meta = R"({"changes":[)" + entry_for("a") + "]}";
+  route_text(text, simulation.run_coroutine(budget.reserve(text.size())));
+  {
+    auto const runs = drain("users").runs;
+    EXPECT_GE(budget.reserved_bytes(), text.size() + 100 * (meta.size() + sizeof(RecordSlice)));
+    for (RecordSlice const& slice : runs.at(0).block->slices) {
+      EXPECT_EQ(std::string_view(slice.meta, slice.meta_size), meta);
+    }
+  }
+  EXPECT_EQ(budget.reserved_bytes(), 0U);
+}
+
 TEST(PaysToCopy, Table) {
   struct Row {
     char const* name;

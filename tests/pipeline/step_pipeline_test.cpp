@@ -225,6 +225,49 @@ TEST_F(StepPipelineTest, ABatchOfBadRecordsOnlyIsAccountedFor) {
   EXPECT_EQ(times("close users"), 1);
 }
 
+TEST_F(StepPipelineTest, RecordsThatCannotBeReadAreRejectedBeforeAnyStepSeesThem) {
+  auto const expect_readable = [](StepInput const& input) {
+    EXPECT_FALSE(input.records.empty());
+    for (Record const record : input.records) EXPECT_FALSE(record.is_unreadable());
+  };
+  auto& prepare = step("prepare", [&](StepInput& input) {
+    expect_readable(input);
+    return Batch::staged();
+  });
+  prepare.worker_count = 2;
+  prepare.choose = [&](StepInput const& input) {
+    expect_readable(input);
+    return std::size_t{1};
+  };
+  step("upload", answers(BatchState::complete));
+  start_with({"users"});
+  auto const with_unreadable = [this](std::uint64_t id, RecordNumber begin, std::vector<bool> const& unreadable) {
+    static std::string const text = "line 7: no JSON\n{";
+    auto block = std::make_shared<RecordBlock>();
+    for (bool const one : unreadable) {
+      RecordSlice slice;
+      slice.data = slice.meta = text.data();
+      slice.data_size = one ? 0 : 1;
+      slice.meta_size = one ? static_cast<std::uint32_t>(text.size()) : 0;
+      block->slices.push_back(slice);
+    }
+    RecordRun run;
+    run.end = static_cast<std::uint32_t>(unreadable.size());
+    run.first_number = begin;
+    run.block = std::move(block);
+    RecordBatch batch(sync->catalog().find(stream("users")), BatchId(id));
+    batch.append(std::move(run));
+    std::optional<EndOfStream> ending;
+    if (begin > 0) ending = EndOfStream(StreamStatus::complete, begin + unreadable.size(), false, true);
+    report(launcher->handle_new_spilled_file(stream("users"), SpilledFile(std::move(batch), ending)));
+  };
+  with_unreadable(1, 0, {false, true, false});
+  with_unreadable(2, 3, {true});
+  EXPECT_EQ(rejects.written, (std::vector<std::string>{"1 line 7: no JSON", "3 line 7: no JSON"}));
+  EXPECT_EQ(log, (std::vector<std::string>{"prepare 1 worker 1", "upload 1 worker 0"}));
+  EXPECT_EQ(times("close users"), 1);
+}
+
 TEST_F(StepPipelineTest, RecordsThatAnEarlierStepLetGoCannotBeRejected) {
   step("prepare", [](StepInput& input) {
     input.records.clear();

@@ -125,6 +125,70 @@ TEST_F(BadInput, ARecordWithoutAStream) {
   EXPECT_THAT(result.failure(), HasSubstr("12"));
 }
 
+TEST_F(DestinationJsonl, HalvesOfSurrogatePairsAreReplacedAndEndNothing) {
+  Stream const users("users");
+  catalog({users});
+  auto const result =
+      run("\xef\xbb\xbf"
+          R"({"type":"LOG","log":{"level":"INFO","message":"\ud83d"}})"
+          "\n" +
+          record(users, R"({"a": "x\ud83d", "b": "\ud83d\ude00"})") + state(users, 1));
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.state_ids, ElementsAre(1));
+  EXPECT_THAT(rows_of("users.jsonl"), ElementsAre(R"({"a": "x\ufffd", "b": "\ud83d\ude00"})"));
+  EXPECT_TRUE(result.says("stream users: in 1 records half of a surrogate pair"));
+}
+
+TEST_F(DestinationJsonl, WithARejectFileABrokenRecordGoesThereAndAStateDoesNot) {
+  Stream const users("users");
+  catalog({users});
+  auto const rejected = folder_ / "rejected.jsonl";
+  write_file("config.json", json::serialize(json::object{{"destination_path", data().string()},
+                                                         {"format", "data"},
+                                                         {"landfall", {{"reject_file", rejected.string()}}}}));
+  std::string const broken = R"({"type":"RECORD","record":{"stream":"users","data":{"id":nul},"emitted_at":1}})";
+  auto const good = run(records(users, 0, 1) + broken + "\n" + records(users, 2, 1) + state(users, 1));
+  EXPECT_EQ(good.exit_code, 0);
+  EXPECT_THAT(good.state_ids, ElementsAre(1));
+  EXPECT_THAT(rows_of("users.jsonl"), ElementsAre(row(0), row(2)));
+  auto const line = json::parse(read_file(rejected)).as_object();
+  EXPECT_EQ(line.at("stream"), "users");
+  EXPECT_EQ(line.at("record"), 1);
+  EXPECT_EQ(line.at("line"), json::string(broken));
+  EXPECT_THAT(std::string(line.at("reason").as_string()), HasSubstr("line 2: no valid JSON: syntax error (byte "));
+
+  auto broken_state = state(users, 2);
+  broken_state.insert(broken_state.size() - 2, "x");
+  auto const bad = run(records(users, 3, 1) + broken_state + records(users, 4, 1));
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.failure(), HasSubstr("line 2"));
+}
+
+TEST_F(DestinationJsonl, ARecordThatIsNestedTooDeepFailsItsStreamAlone) {
+  Stream const users("users");
+  Stream const orders("orders");
+  catalog({users, orders});
+  auto const deep = record(users, R"({"id":)" + std::string(7000, '[') + std::string(7000, ']') + "}");
+  auto const result = run(records(users, 0, 1) + state(users, 1) + deep + records(users, 2, 1) + state(users, 2) +
+                          records(orders, 0, 2) + state(orders, 3));
+  EXPECT_EQ(result.exit_code, 1);
+  auto ids = result.state_ids;
+  std::ranges::sort(ids);
+  EXPECT_THAT(ids, ElementsAre(1, 3));
+  EXPECT_THAT(rows_of("users.jsonl"), ElementsAre(row(0)));
+  EXPECT_THAT(rows_of("orders.jsonl"), ElementsAre(row(0), row(1)));
+  EXPECT_THAT(result.failure(), HasSubstr("record 1 of stream users cannot be loaded: JSON nested deeper than 4096"));
+  EXPECT_EQ(result.failure_types.front(), "config_error");
+}
+
+TEST_F(DestinationJsonl, CompressedInputIsNamed) {
+  catalog({Stream("users")});
+  auto const result = run(std::string("\x1f\x8b\x08\0\0\0\0\0", 8) + std::string(100'000, '\x55'));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.failure(), HasSubstr("the input is compressed with gzip"));
+  EXPECT_EQ(result.failure_types.front(), "config_error");
+}
+
 TEST_F(BadInput, AnUnknownStream) {
   auto const result = run_with(record(Stream("nobody"), "{}"));
   expect_failed_after_the_first_state(result);

@@ -53,6 +53,12 @@ TEST(Catalog, ReadsEveryMemberOfAStream) {
   EXPECT_TRUE(stream.replaces_old_data());
 }
 
+TEST(Catalog, NamesAreReadWithAReplacementForLoneSurrogates) {
+  EXPECT_EQ(only_stream(catalog_of(entry(R"(a\ud83d\ud83d\ude00)"))).descriptor, StreamDescriptor("a\ufffd😀"));
+  EXPECT_EQ(refusal(catalog_of(entry(R"(a\ud83d)") + "," + entry(R"(a\ude00)"))),
+            "config: the catalog is ambiguous: stream a\ufffd occurs twice");
+}
+
 TEST(Catalog, MayBeginWithAByteOrderMarkButMustBeText) {
   EXPECT_EQ(only_stream("\xef\xbb\xbf" + catalog_of(entry("a"))).descriptor, StreamDescriptor("a"));
   EXPECT_EQ(refusal("\x1f\x8b\x08"),

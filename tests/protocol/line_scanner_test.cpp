@@ -34,6 +34,7 @@ void expect_same(ParsedMessage const& a, ParsedMessage const& b) {
   EXPECT_EQ(a.meta, b.meta);
   EXPECT_EQ(a.emitted_at_ms, b.emitted_at_ms);
   EXPECT_EQ(a.has_file, b.has_file);
+  EXPECT_EQ(a.has_lone_surrogates, b.has_lone_surrogates);
 }
 
 /// What MessageParser makes of a line: the message, or what is wrong with it. A STATE is printed.
@@ -216,9 +217,8 @@ TEST(LineScanner, RecognisesNoDataThatIsNotJson) {
            R"({"a":"\x"})",
            R"({"a":"\u12"})",
            R"({"a":"\u12g4"})",
-           R"({"a":"\ud800"})",
-           R"({"a":"\ud800\u0041"})",
-           R"({"a":"\udc00"})",
+           R"({"a":"\ud80"})",
+           R"({"a":"\ud800\u004"})",
            R"({"a":"x"y})",
            R"({"a":"x""y"})",
            R"({"a":1}})",
@@ -233,6 +233,50 @@ TEST(LineScanner, RecognisesNoDataThatIsNotJson) {
        }) {
     EXPECT_FALSE(recognises(record_with(data))) << data;
   }
+}
+
+TEST(LineScanner, KnowsWhichRecordsHaveLoneSurrogates) {
+  struct Row {
+    char const* data;
+    bool expected;
+  };
+  Row const rows[] = {
+      {R"({"a":"\ud800"})", true},
+      {R"({"a":"\uDFFF"})", true},
+      {R"({"a":"\ud83d\ud83d\ude00"})", true},
+      {R"({"a":"\ud83d\ude00\ude00"})", true},
+      {R"({"a":"\uD83D\\ude00"})", true},
+      {R"({"a":["\ud83d","\ude00"]})", true},
+      {R"({"\ud83d":1})", true},
+      {R"({"a":"\ud83d\uDE00"})", false},
+      {R"({"a":"\\ud800"})", false},
+      {R"({"a":"\ud7ff\ue000"})", false},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.data);
+    for (Validation const validation : {Validation::full, Validation::skipped}) {
+      // Between others, which have none.
+      std::string const good = record_with(R"({"a":"\\\n"})") + "\n";
+      PaddedLine const text(good + record_with(row.data) + "\n\n" + good);
+      LineScanner scanner(validation);
+      scanner.begin(text.view());
+      std::vector<bool> flags;
+      while (scanner.next()) {
+        if (scanner.record()) flags.push_back(scanner.record()->has_lone_surrogates);
+      }
+      EXPECT_EQ(flags, (std::vector<bool>{false, row.expected, false}));
+    }
+    EXPECT_EQ(scan(record_with(row.data) + "\n" + record_with("{}") + "\n").size(), 2U);
+  }
+}
+
+TEST(LineScanner, LinesWithLoneSurrogatesThatAreNoRecordsAreLeftToTheParser) {
+  std::string const state = R"({"type":"STATE","state":{"data":{"x":")";
+  std::vector<Seen> const seen = scan(state + "\\ud83d\"}}}\n" + state + "\\\\ud83d\"}}}\n" + record_with("{}") + "\n");
+  ASSERT_EQ(seen.size(), 3U);
+  EXPECT_FALSE(seen[0].flawless);
+  EXPECT_TRUE(seen[1].flawless);
+  EXPECT_TRUE(seen[2].recognised);
 }
 
 TEST(LineScanner, ARecordEndsWithItsLine) {
@@ -322,6 +366,7 @@ TEST(LineScanner, AgreesWithTheParserOnDamagedInput) {
       R"({"record":{"data":{},"stream":"s","emitted_at":5},"type":"RECORD"})",
       "",
   };
+  std::string const escapes[] = {R"(\ud83d)", R"(\uDE00)", R"(\ud83d\ude00)", R"(\\ud83d)", R"(\u00e9)"};
   std::string const alphabet = "{}[]\",:\\ \t\r\n0123456789.eE+-tfnulrasdx\x01\x80\xc3\xff";
   std::size_t recognised = 0;
   for (std::uint32_t seed = 1; seed <= 20'000; ++seed) {
@@ -333,9 +378,12 @@ TEST(LineScanner, AgreesWithTheParserOnDamagedInput) {
     for (std::size_t i = 0, count = below(4); i < count; ++i) {
       std::size_t const at = below(text.size());
       char const byte = alphabet[below(alphabet.size())];
-      switch (below(3)) {
+      switch (below(4)) {
         case 0:
           text[at] = byte;
+          break;
+        case 3:
+          text.insert(text.find("\"", at) == text.npos ? at : text.find("\"", at), escapes[below(std::size(escapes))]);
           break;
         case 1:
           text.insert(at, 1, byte);

@@ -198,6 +198,47 @@ TEST_F(MessageParserTest, RefusesASecondMemberOfTheSameName) {
   EXPECT_EQ(refusal(head + R"(,"other":1,"other":2}})"), "no error");
 }
 
+TEST_F(MessageParserTest, LoneSurrogatesAreNoFlawOfAnyMessage) {
+  for (std::string const& line : {
+           record_with(R"({"a":"\ud800"})"),
+           record_with(R"({"\uDC00":[{"b":"x\ud83dy\ud83d\ude00"}]})"),
+           std::string(R"({"type":"LOG","log":{"level":"INFO","message":"cut \ud83d"}})"),
+           std::string(R"({"type":"TRACE","trace":{"type":"ERROR","error":{"message":"\ude00"}}})"),
+           std::string(R"({"type":"CONTROL","control":{"\ud800":1}})"),
+           std::string(R"({"type":"\ud800"})"),
+           std::string(R"({"type":"STATE","state":{"data":{"\ud800":"\ud800"}},"\udfff":1})"),
+       }) {
+    SCOPED_TRACE(line);
+    EXPECT_EQ(refusal(line), "no error");
+    EXPECT_EQ(refusal_when_skipping(line), "no error");
+    EXPECT_TRUE(parse(line).has_lone_surrogates);
+  }
+  EXPECT_FALSE(parse(record_with(R"({"a":"\\ud800\ud83d\ude00"})")).has_lone_surrogates);
+}
+
+TEST_F(MessageParserTest, NamesAreReadWithAReplacementAndDataStaysAsItIs) {
+  ParsedMessage const& message = parse(
+      R"({"type":"RECORD","record":{"stream":"a\ud83d","namespace":"\udc00b","data":{"\ud800":1},"emitted_at":1,"meta":{"x":"\ud800"}}})");
+  EXPECT_EQ(message.stream, (StreamName{"a\ufffd", "\ufffdb"}));
+  EXPECT_EQ(message.data, R"({"\ud800":1})");
+  EXPECT_EQ(message.meta, R"({"x":"\ud800"})");
+  EXPECT_EQ(parse(status_of("COMPLETE\"},\"\\ud800\":{\"x\":\"")).stream, (StreamName{"users", "crm"}));
+}
+
+TEST_F(MessageParserTest, AStateIsEchoedWithItsLoneSurrogates) {
+  std::string const line =
+      R"({"\ud800":"\ud801","type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a\ud83d"},)"
+      R"("stream_state":{"\udc00":"x\ud83d"}},"destinationStats":{"recordCount":1.0},"id":7}})";
+  ASSERT_EQ(parse(line).kind, MessageKind::state);
+  StateMessage const state = parser.take_state([](StreamName const&) { return std::optional<std::size_t>(); });
+  EXPECT_EQ(state.stream, StreamDescriptor("a\ufffd"));
+  std::string printed;
+  state.print_to(printed, StateMessage::Stats());
+  EXPECT_THAT(printed,
+              StartsWith(R"({"\ud800":"\ud801","type":"STATE","state":{"type":"STREAM","stream":)"
+                         R"({"stream_descriptor":{"name":"a\ud83d"},"stream_state":{"\udc00":"x\ud83d"}},"id":7,)"));
+}
+
 TEST_F(MessageParserTest, DuplicateKeysInsideDataAreTheLoadersBusiness) {
   EXPECT_EQ(parse(record_with(R"({"a":1,"a":2})")).data, R"({"a":1,"a":2})");
 }
@@ -321,10 +362,9 @@ TEST_F(MessageParserTest, RefusesEveryKindOfBrokenJsonInsideData) {
            R"({"a":"\x"})",
            R"({"a":"\u12"})",
            R"({"a":"\u12g4"})",
-           R"({"a":"\ud800"})",
-           R"({"a":"\udc00"})",
-           R"({"a":"\ud800\u0041"})",
-           R"({"\ud800":1})",
+           R"({"a":"\ud80"})",
+           R"({"a":"\ud800\u004"})",
+           R"({"a":\ud800})",
            R"({"a":1/*c*/})",
            "{\"a\":\"\x01\"}",
            "{\"a\":\"\t\"}",
@@ -440,9 +480,56 @@ TEST_F(MessageParserTest, AcceptsDeepDataUpToALimit) {
     SCOPED_TRACE(levels);
     EXPECT_EQ(parse(record_with(nested(levels))).data, nested(levels));
   }
-  EXPECT_THAT(refusal(record_with(nested(5000))), StartsWith("system: JSON nested deeper than 4096 levels (byte "));
   EXPECT_THAT(refusal(record_with(std::string(100'000, '['))), StartsWith("system: "));
   EXPECT_EQ(refusal_when_skipping(record_with(nested(100'000))), "no error");
+}
+
+TEST_F(MessageParserTest, KnowsARecordThatIsTooDeepAndNothingElse) {
+  std::string const open(5000, '[');
+  std::string const close(5000, ']');
+  auto const too_deep = [&](std::string const& inside) {
+    return record_with(R"({"a":)" + open + inside + close + "}");
+  };
+  for (std::string const& inside : {std::string(), std::string(R"({"b":[1,-0.5e3,"\u00e9\ud83d",null,{}]},true)")}) {
+    EXPECT_TRUE(parse(too_deep(inside)).is_too_deep);
+    EXPECT_EQ(parse(too_deep(inside)).stream.name, "users");
+  }
+  EXPECT_FALSE(parse(record_with(R"({"a":[]})")).is_too_deep);
+  for (std::string const inside :
+       {"nul", "01", "1,", ",1", "1 2", "{1:2}", R"({"a"})", R"({"a":1,})", R"("\x")", "]", "}"}) {
+    SCOPED_TRACE(inside);
+    EXPECT_THAT(refusal(too_deep(inside)), StartsWith("system: "));
+    EXPECT_NE(refusal(too_deep(inside)), "no error");
+  }
+  EXPECT_NE(refusal(too_deep("") + "x"), "no error");
+  std::string const value = open + close;
+  EXPECT_EQ(parse(R"({"type":"LOG","log":)" + value + "}").kind, MessageKind::ignored);
+  EXPECT_EQ(parse(R"({"type":"LOG","log":)" + value + "}", skipping_parser).kind, MessageKind::ignored);
+  std::string const state = R"({"type":"STATE","state":{"data":)" + value + "}}";
+  EXPECT_THAT(refusal(state), StartsWith("system: JSON nested deeper than 4096 levels (byte "));
+  EXPECT_THAT(refusal_when_skipping(state), StartsWith("system: JSON nested deeper than 4096 levels (byte "));
+}
+
+TEST_F(MessageParserTest, SaysWhenALineIsNoJson) {
+  auto const is_json = [this](std::string const& line) {
+    try {
+      parse(line);
+    } catch (NotJson const&) {
+      return false;
+    } catch (Error const&) {
+      return true;
+    }
+    return true;
+  };
+  for (std::string const& line :
+       {std::string("x"), std::string("{"), record_with("{}") + "x", record_with(R"({"a":nul})"),
+        record_with("{\"a\":\"\xff\"}"), record_with("{\"a\":\"\t\"}")}) {
+    EXPECT_FALSE(is_json(line)) << line;
+  }
+  for (std::string const& line : {std::string("[]"), std::string(R"({"type":"RECORD"})"), record_with("[]"),
+                                  std::string(R"({"a":1})"), record_with("{}")}) {
+    EXPECT_TRUE(is_json(line)) << line;
+  }
 }
 
 TEST_F(MessageParserTest, GoesOnAfterABrokenLine) {

@@ -350,5 +350,34 @@ TEST(StreamManager, NotesWhatMayReleaseAState) {
   }
 }
 
+TEST(StreamManager, OfABrokenOffStreamWhatStandsBeforeThePlaceIsAcknowledged) {
+  auto const broken_off = [] {
+    StreamManager manager(std::make_shared<DestinationStream const>(append_stream("users")));
+    manager.add_read(2, 20);
+    EndOfStream end(StreamStatus::missing, 3, false, false);
+    end.failure = config_error("no");
+    manager.mark_end_of_stream(end);
+    return manager;
+  };
+  StreamManager manager = broken_off();
+  EXPECT_TRUE(manager.is_failing());
+  EXPECT_TRUE(manager.is_active());
+  EXPECT_TRUE(manager.is_lost_until(4));
+  EXPECT_FALSE(manager.is_lost_until(3));
+  EXPECT_FALSE(manager.is_safe_until(3));
+  manager.update_batch_state(BatchEnvelope(StreamDescriptor("users"), BatchId(1), Interval{0, 3}, Batch::complete()));
+  EXPECT_TRUE(manager.is_safe_until(3));
+  EXPECT_FALSE(manager.is_safe_until(4));
+  EXPECT_TRUE(manager.is_batch_processing_complete());
+
+  StreamManager fails_later = broken_off();
+  fails_later.update_batch_state(
+      BatchEnvelope(StreamDescriptor("users"), BatchId(1), Interval{0, 1}, Batch::complete()));
+  fails_later.mark_failing();
+  fails_later.settle_failure();
+  EXPECT_TRUE(fails_later.is_safe_until(1));
+  EXPECT_TRUE(fails_later.is_lost_until(2));
+}
+
 }  // namespace
 }  // namespace landfall

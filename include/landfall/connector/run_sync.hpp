@@ -37,6 +37,7 @@ struct SyncProgress {
     std::uint64_t records_resumed = 0;  ///< that an earlier process left on disk
     std::uint64_t records_read = 0;
     std::uint64_t bytes_read = 0;
+    std::uint64_t records_replaced = 0;   ///< in which lone surrogates (\ud83d without its other half) became U+FFFD
     std::uint64_t records_committed = 0;  ///< persisted in the destination, without rejected ones
     std::uint64_t records_rejected = 0;   ///< in the reject file
     std::uint64_t records_failed = 0;     ///< of a stream that failed: neither committed nor rejected; with

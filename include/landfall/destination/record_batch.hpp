@@ -41,7 +41,8 @@ struct BatchId {
 /// "7", or "7.2" for a part.
 std::string to_string(BatchId const& id);
 
-/// Where a record lies in its block. Sizes in bytes.
+/// Where a record lies in its block. Sizes in bytes. Of an unreadable record data_size is 0, which no other record has,
+/// and `meta` is why it is that, a line end, and its line.
 struct RecordSlice {
   char const* data = nullptr;  ///< the `data` object, from { to }
   char const* meta = nullptr;  ///< the `meta` object, or null
@@ -54,6 +55,7 @@ struct RecordSlice {
 struct RecordBlock {
   std::shared_ptr<Block> block;
   std::vector<RecordSlice> slices;
+  std::vector<std::unique_ptr<char[]>> texts;  ///< what of the slices does not lie in the block, which accounts for it
 };
 
 /// Neighbours of one stream in one block.
@@ -75,10 +77,12 @@ class Record {
  public:
   Record(RecordSlice const& slice, RecordNumber number) noexcept : slice_(&slice), number_(number) {}
 
-  /// The record's own JSON object, exactly as it came. At least Block::padding bytes behind it may be read.
+  /// The record's own JSON object, exactly as it came, but for lone surrogates (\ud83d without its other half): they
+  /// are \ufffd, and meta() says so. At least Block::padding bytes behind it may be read.
   std::string_view data() const noexcept { return {slice_->data, slice_->data_size}; }
 
-  /// The `meta` object as it came; empty when there is none.
+  /// The `meta` object as it came, with an entry in its `changes` for each top-level member of data() in which a lone
+  /// surrogate was replaced; empty when there is none.
   std::string_view meta() const noexcept { return {slice_->meta, slice_->meta_size}; }
 
   /// When the source read it (becomes _airbyte_extracted_at).
@@ -88,7 +92,17 @@ class Record {
 
   RecordNumber number() const noexcept { return number_; }
 
+  /// It is a line that begins as a record and could not be read as one; see line(). A RejectSink sees such records, no
+  /// loader does.
+  bool is_unreadable() const noexcept { return slice_->data_size == 0 && slice_->meta_size > 0; }
+
+  /// Of an unreadable record: why, and the line as it came.
+  std::string_view why_unreadable() const noexcept { return text().substr(0, text().find('\n')); }
+  std::string_view line() const noexcept { return text().substr(text().find('\n') + 1); }
+
  private:
+  std::string_view text() const noexcept { return {slice_->meta, slice_->meta_size}; }
+
   RecordSlice const* slice_;
   RecordNumber number_;
 };

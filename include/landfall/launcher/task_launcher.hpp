@@ -222,6 +222,7 @@ class TaskLauncher {
   void stream_closed_on_strand(StreamDescriptor const& stream, StreamOutcome outcome);
   void fail_stream_complete_on_strand(StreamDescriptor const& stream, std::optional<Error> close_error);
   void exception_on_strand(FailureLevel level, std::optional<StreamDescriptor> const& stream, Error error);
+  void stream_broken_off_on_strand(StreamDescriptor const& stream, Error error);
   void fail_stream_on_strand(StreamDescriptor const& stream, Error error);
   void fail_all_on_strand(Error const& error);
   void stop_on_strand(Error reason);

@@ -36,6 +36,9 @@ struct EndOfStream {
   RecordNumber record_count = 0;
   bool state_after_last_record = false;  ///< a STATE of its scope came after the last record
   bool input_complete = true;            ///< false when reading was broken off (bad input, signal, failure)
+  /// The stream was broken off at a record that cannot be loaded, while the others are read on: nothing from
+  /// record_count on counts as read, and no STATE behind it may be printed. What stands before it is loaded.
+  std::optional<Error> failure;
 };
 
 /// Whether a stream that was read to `end` may count as complete.
@@ -77,6 +80,7 @@ class StreamManager {
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
 
   /// Once. Adds the records up to end.record_count as read.
+  /// With a failure the stream is failing from its end on: see is_safe_until().
   /// Errors: the second time; when fewer records are announced than were read.
   void mark_end_of_stream(EndOfStream end);
   std::optional<EndOfStream> const& end_of_stream() const noexcept { return end_of_stream_; }
@@ -133,6 +137,7 @@ class StreamManager {
 
  private:
   void note_change();
+  void fail_from(RecordNumber end);
 
   std::shared_ptr<DestinationStream const> stream_;
   ChangedStreams* changes_;

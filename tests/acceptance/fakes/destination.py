@@ -11,6 +11,7 @@ The acceptance suite is tested with it: all that applies must pass, and each def
 import datetime
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -36,6 +37,17 @@ def has_defect(name):
 
 def parse(text):
     return json.loads(text, parse_float=Decimal)
+
+
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def without_lone_surrogates(value):
+    if isinstance(value, dict):
+        return {without_lone_surrogates(key): without_lone_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_lone_surrogates(item) for item in value]
+    return LONE_SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def to_text(value):
@@ -215,7 +227,11 @@ class Stream:
         self.seen += 1
         if has_defect("loses a row") and self.seen == 2:
             return
-        data = dict(record["data"])
+        data = without_lone_surrogates(record["data"])
+        changes = list((record.get("meta") or {}).get("changes") or [])
+        for before, after in zip(record["data"].items(), data.items()):
+            if before != after:
+                changes.append({"field": after[0], "change": "TRUNCATED", "reason": "DESTINATION_SERIALIZATION_ERROR"})
         if has_defect("integers become texts"):
             data = {name: str(value) if type(value) is int else value for name, value in data.items()}
         if has_defect("drops nulls"):
@@ -223,7 +239,7 @@ class Stream:
         row = {
             "_airbyte_raw_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12 if has_defect("one raw_id") else str(uuid.uuid4()),
             "_airbyte_extracted_at": moment(record["emitted_at"]),
-            "_airbyte_meta": {"sync_id": self.sync_id, "changes": (record.get("meta") or {}).get("changes", [])},
+            "_airbyte_meta": {"sync_id": self.sync_id, "changes": changes},
             "_airbyte_generation_id": self.generation,
             **data,
         }
