@@ -154,7 +154,7 @@ MUTATIONS = [
     ("what stood before a bad line is dropped", "src/pipeline/router.cpp",
      "    forward(lines, line_number_ - lines_before);  // what stood before the bad line is loaded and acknowledged\n", ""),
     ("STATEs are forwarded without the records before them in the block", "src/pipeline/router.cpp",
-     "    positions.emplace_back(last_found_, stream->read);",
+     "    positions.emplace_back(last_found_, counts_of(*stream));",
      "    positions.emplace_back(last_found_, RecordCounts());"),
     ("a full batch takes one record too many", "src/tasks/spill_to_disk_task.cpp",
      "batch_records + run.size() <= limits.records", "batch_records + run.size() <= limits.records + 1"),
