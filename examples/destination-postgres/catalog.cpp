@@ -70,7 +70,8 @@ bool is_referred_to(Connection& connection, TableName const& table) {
 
 landfall::TableSchema schema_of(Connection& connection, TableName const& table) {
   SqlText sql;
-  sql << "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef OR a.attidentity <> '' "
+  sql << "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef OR a.attidentity <> '', "
+         "a.attidentity = 'a' OR COALESCE(to_jsonb(a) ->> 'attgenerated', '') <> '' "
          "FROM pg_attribute AS a "
          "JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
          "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -80,6 +81,7 @@ landfall::TableSchema schema_of(Connection& connection, TableName const& table) 
     bool const nullable = found.text(row, 2) == "f";
     schema.columns.push_back(column_of(found.text(row, 0), found.text(row, 1), nullable));
     schema.columns.back().filled_by_store = found.text(row, 3) == "t";  // a generated one "has a default", too
+    schema.columns.back().computed_by_store = found.text(row, 4) == "t";
   }
   schema.primary_key = key_of(connection, table);
   return schema;

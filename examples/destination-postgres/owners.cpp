@@ -68,18 +68,21 @@ void drop_note(Connection& connection, TableName const& table) {
   connection.run(sql, {table.table.text()});
 }
 
-void add_owners(Connection& connection, Identifier const& schema, std::map<TableName, TableNote>& owners) {
-  TableName const notes = owners_table(schema);
-  if (!table_exists(connection, notes)) return;
-  SqlText sql;
-  sql << "SELECT o.table_name, o.final_table, o.owner FROM " << notes
-      << " AS o JOIN pg_class AS c ON c.relname = o.table_name JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-         "WHERE n.nspname = $1 AND c.relkind = 'r'";
-  Result const found = connection.run(sql, {schema.text()});
-  for (int row = 0; row < found.rows(); ++row) {
-    TableName const final_table(schema, Identifier(found.text(row, 1)));
-    owners.emplace(TableName(schema, Identifier(found.text(row, 0))),
-                   landfall::note_of(final_table, found.text(row, 2), ""));
+void add_tables(Connection& connection, Identifier const& schema, landfall::TablesThere& there) {
+  SqlText tables;
+  tables << "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 "
+            "AND c.relkind = 'r'";
+  Result const found = connection.run(tables, {schema.text()});
+  for (int row = 0; row < found.rows(); ++row) there[TableName(schema, Identifier(found.text(row, 0)))];
+  TableName const owners = owners_table(schema);
+  if (!there.contains(owners)) return;
+  SqlText notes;
+  notes << "SELECT table_name, final_table, owner FROM " << owners;
+  Result const noted = connection.run(notes);
+  for (int row = 0; row < noted.rows(); ++row) {
+    auto const table = there.find(TableName(schema, Identifier(noted.text(row, 0))));
+    if (table == there.end()) continue;
+    table->second = landfall::note_of(TableName(schema, Identifier(noted.text(row, 1))), noted.text(row, 2), "");
   }
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <map>
 #include <optional>
 
-#include <landfall/table/table_note.hpp>
+#include <landfall/table/naming.hpp>
 
 #include "connection.hpp"
 
@@ -21,8 +20,7 @@ void move_note(Connection& connection, landfall::TableName const& from, landfall
 
 void drop_note(Connection& connection, landfall::TableName const& table);
 
-/// Adds those of the tables that are there, without their fields.
-void add_owners(Connection& connection, landfall::Identifier const& schema,
-                std::map<landfall::TableName, landfall::TableNote>& owners);
+/// Adds all tables that are there.
+void add_tables(Connection& connection, landfall::Identifier const& schema, landfall::TablesThere& there);
 
 }  // namespace postgres

@@ -147,11 +147,11 @@ awaitable<std::optional<landfall::ExistingTable>> PostgresTables::find(TableName
   co_return co_await connections_.transact(look);
 }
 
-awaitable<std::map<TableName, TableNote>> PostgresTables::owners(std::vector<Identifier> schemas) {
+awaitable<landfall::TablesThere> PostgresTables::owners(std::vector<Identifier> schemas) {
   auto look = [&schemas](Connection& connection) {
-    std::map<TableName, TableNote> found;
-    for (Identifier const& schema : schemas) add_owners(connection, schema, found);
-    return found;
+    landfall::TablesThere there;
+    for (Identifier const& schema : schemas) add_tables(connection, schema, there);
+    return there;
   };
   co_return co_await connections_.transact(look);
 }

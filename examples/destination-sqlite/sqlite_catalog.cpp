@@ -95,13 +95,14 @@ std::string kind_of(Database& database, TableName const& table) {
 
 TableSchema schema_of(Database& database, TableName const& table) {
   SqlText sql;
-  sql << "SELECT name, type, \"notnull\", dflt_value IS NOT NULL OR hidden <> 0 FROM pragma_table_xinfo(";
+  sql << "SELECT name, type, \"notnull\", dflt_value IS NOT NULL OR hidden <> 0, hidden FROM pragma_table_xinfo(";
   sql.string(table.table.text()) << ") ORDER BY cid";
   TableSchema schema;
   Statement found = database.prepare(sql);
   while (found.step()) {
     schema.columns.push_back(column_of(found.text(0), found.text(1), found.integer(2) == 0));
     schema.columns.back().filled_by_store = found.integer(3) != 0;
+    schema.columns.back().computed_by_store = found.integer(4) != 0;
   }
   schema.primary_key = look_up_key(database, table, "i.name");
   if (!has_note(database, table)) mark_outdated(schema);
@@ -137,6 +138,20 @@ std::optional<landfall::ExistingTable> find_table(Database& database, TableName 
   Statement row = database.prepare(SqlText() << "SELECT " << generation << " FROM " << table << " LIMIT 1");
   if (row.step()) found.state = landfall::TableState::with_rows(row.integer(0));
   return found;
+}
+
+std::string not_null_removal(TableName const& table, TableColumn const& column) {
+  Identifier const old(column.name.text() + "_old");
+  SqlText before;
+  before << "ALTER TABLE " << table << " RENAME COLUMN " << column.name << " TO " << old << "; ALTER TABLE " << table
+         << " ADD COLUMN " << column.name;
+  SqlText after;
+  after << "; UPDATE " << table << " SET " << column.name << " = " << old << "; ALTER TABLE " << table
+        << " DROP COLUMN " << old;
+  std::string type(declared_type(column.type).text());
+  if (!column.foreign_type.empty()) type = column.foreign_type;
+  bool const is_declared = type.find("no declared type") == std::string::npos;
+  return before.text() + (is_declared ? " " + type : "") + after.text();
 }
 
 void create_table(Database& database, TableName const& table, TableSchema const& schema) {

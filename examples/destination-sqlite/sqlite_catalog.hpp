@@ -37,4 +37,7 @@ void rename_table(Database& database, landfall::TableName const& from, landfall:
 void create_key(Database& database, landfall::TableName const& table, std::vector<landfall::Identifier> const& key);
 void drop_key(Database& database, landfall::TableName const& table);
 
+/// What a user can do about a NOT NULL, which SQLite cannot take away: a column without it takes its place.
+std::string not_null_removal(landfall::TableName const& table, landfall::TableColumn const& column);
+
 }  // namespace sqlite

@@ -75,13 +75,14 @@ void drop_note(Database& database, TableName const& table) {
   drop.execute();
 }
 
-void add_owners(Database& database, Identifier const& schema, std::map<TableName, TableNote>& owners) {
+void add_tables(Database& database, Identifier const& schema, landfall::TablesThere& there) {
   Statement found = database.prepare(
-      SqlText() << "SELECT m.name, o.final_table, o.owner FROM " << owners_table()
-                << " AS o JOIN sqlite_master AS m ON m.type = 'table' AND m.name = o.table_name COLLATE NOCASE");
+      SqlText() << "SELECT m.name, o.final_table, o.owner FROM sqlite_master AS m LEFT JOIN " << owners_table()
+                << " AS o ON m.name = o.table_name COLLATE NOCASE WHERE m.type = 'table'");
   while (found.step()) {
-    TableName const final_table(schema, Identifier(found.text(1)));
-    owners.emplace(TableName(schema, Identifier(found.text(0))), landfall::note_of(final_table, found.text(2), ""));
+    auto& note = there[TableName(schema, Identifier(found.text(0)))];
+    if (found.is_null(1)) continue;
+    note = landfall::note_of(TableName(schema, Identifier(found.text(1))), found.text(2), "");
   }
 }
 

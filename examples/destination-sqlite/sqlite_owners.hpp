@@ -1,9 +1,8 @@
 #pragma once
 
-#include <map>
 #include <optional>
 
-#include <landfall/table/table_note.hpp>
+#include <landfall/table/naming.hpp>
 
 #include "database.hpp"
 
@@ -28,9 +27,7 @@ void move_note(Database& database, landfall::TableName const& from, landfall::Ta
 
 void drop_note(Database& database, landfall::TableName const& table);
 
-/// Adds those of all tables that are there, without their fields. A file has one schema: it is called as it is asked
-/// for.
-void add_owners(Database& database, landfall::Identifier const& schema,
-                std::map<landfall::TableName, landfall::TableNote>& owners);
+/// Adds all tables that are there. A file has one schema: it is called as it is asked for.
+void add_tables(Database& database, landfall::Identifier const& schema, landfall::TablesThere& there);
 
 }  // namespace sqlite

@@ -89,12 +89,16 @@ awaitable<std::optional<landfall::ExistingTable>> SqliteTables::find(TableName t
   co_return co_await on_database([&](Database& database) { return find_table(database, table); });
 }
 
-awaitable<std::map<TableName, TableNote>> SqliteTables::owners(std::vector<landfall::Identifier> schemas) {
+awaitable<landfall::TablesThere> SqliteTables::owners(std::vector<landfall::Identifier> schemas) {
   co_return co_await on_database([&](Database& database) {
-    std::map<TableName, TableNote> found;
-    for (landfall::Identifier const& schema : schemas) add_owners(database, schema, found);
-    return found;
+    landfall::TablesThere there;
+    for (landfall::Identifier const& schema : schemas) add_tables(database, schema, there);
+    return there;
   });
+}
+
+std::string SqliteTables::allow_null_statement(TableName const& table, landfall::TableColumn const& column) const {
+  return not_null_removal(table, column);
 }
 
 awaitable<void> SqliteTables::create(TableName table, TableSchema schema, std::optional<TableNote> note) {

@@ -33,8 +33,9 @@ class SqliteTables final : public landfall::TableOperations {
   landfall::awaitable<void> check() override;
   landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
   landfall::awaitable<std::optional<landfall::ExistingTable>> find(landfall::TableName table) override;
-  landfall::awaitable<std::map<landfall::TableName, landfall::TableNote>> owners(
-      std::vector<landfall::Identifier> schemas) override;
+  landfall::awaitable<landfall::TablesThere> owners(std::vector<landfall::Identifier> schemas) override;
+  std::string allow_null_statement(landfall::TableName const& table,
+                                   landfall::TableColumn const& column) const override;
   landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema,
                                    std::optional<landfall::TableNote> note) override;
   landfall::awaitable<void> alter(landfall::TableName table, landfall::SchemaChange change,

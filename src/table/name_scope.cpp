@@ -34,6 +34,8 @@ std::uint64_t hash_of(std::string_view original, unsigned attempt) {
 
 }  // namespace
 
+std::string field_original(std::string_view name) { return fmt::format("{}:{}", name.size(), name); }
+
 NameSpelling::NameSpelling(NameRules rules) : rules_(std::move(rules)) {
   if (rules_.longest < least_longest) {
     throw system_error("names of {} are too short: the meta columns need {}", rules_.longest, least_longest);
@@ -97,15 +99,36 @@ bool NameSpelling::is_forbidden(std::string_view name) const {
   return std::ranges::any_of(folded_forbidden_, [&](std::string const& front) { return folded.starts_with(front); });
 }
 
-std::vector<Identifier> NameScope::names_for(std::vector<NameWish> const& wishes) {
+void NameScope::add_unowned(std::string const& name) {
+  unowned_.insert(name);
+  unowned_keys_.insert(spelling_->key(name));
+}
+
+void NameScope::adopt(std::vector<NameWish> const& wishes, std::vector<Identifier>& names) {
+  std::map<std::string, std::vector<std::size_t>> claims;  // by natural name
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    if (!names[i].empty()) continue;
+    std::string hashed = spelling_->hashed(wishes[i], "", 0);
+    if (unowned_.contains(hashed) && keep_free(hashed)) {
+      names[i] = Identifier(std::move(hashed));
+    } else if (!wishes[i].needs_hash && unowned_.contains(wishes[i].text)) {
+      claims[wishes[i].text].push_back(i);
+    }
+  }
+  for (auto const& [name, claimants] : claims) {
+    if (claimants.size() == 1 && keep_free(name)) names[claimants.front()] = Identifier(name);
+  }
+}
+
+void NameScope::fill(std::vector<NameWish> const& wishes, std::vector<Identifier>& names) {
   std::map<std::string, std::size_t> keepers;  // by key: who keeps the natural name
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     std::string key = spelling_->key(wishes[i].text);
-    if (wishes[i].needs_hash || taken_.contains(key)) continue;
+    bool const is_open = names[i].empty() && !wishes[i].needs_hash;
+    if (!is_open || taken_.contains(key) || unowned_keys_.contains(key)) continue;
     auto const [keeper, is_first] = keepers.try_emplace(std::move(key), i);
     if (!is_first && wishes[i].is_spelled_so && !wishes[keeper->second].is_spelled_so) keeper->second = i;
   }
-  std::vector<Identifier> names(wishes.size());
   for (auto const& [key, i] : keepers) {
     names[i] = Identifier(wishes[i].text);
     taken_.insert(key);
@@ -114,7 +137,6 @@ std::vector<Identifier> NameScope::names_for(std::vector<NameWish> const& wishes
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     if (names[i].empty()) names[i] = hashed_name(wishes[i], "");
   }
-  return names;
 }
 
 Identifier NameScope::hashed_name(NameWish const& wish, std::string_view kind) {

@@ -21,6 +21,9 @@ struct NameWish {
   bool needs_hash = false;     ///< the natural name cannot be had, or stands for other originals too
 };
 
+/// What the hash of a field, or of a namespace, is of. (A stream's is of both its parts.)
+std::string field_original(std::string_view name);
+
 /// What names are in a store: how it spells them, which are one, which it cannot have.
 class NameSpelling {
  public:
@@ -58,17 +61,27 @@ class NameScope {
  public:
   explicit NameScope(NameSpelling const& spelling) : spelling_(&spelling) {}
 
-  /// A name that nobody gets.
-  void keep_free(std::string_view name) { taken_.insert(spelling_->key(name)); }
+  /// A name that nobody gets. False: it is taken already.
+  bool keep_free(std::string_view name) { return taken_.insert(spelling_->key(name)).second; }
 
-  /// One for each wish. Of those that fold into one, one that is spelled so keeps it, else the first in the list.
-  std::vector<Identifier> names_for(std::vector<NameWish> const& wishes);
+  /// A name that is there and nobody is known to own: who wishes it has it only by adopt().
+  void add_unowned(std::string const& name);
+
+  /// Of the wishes whose name is empty yet: who finds its hashed name among those that nobody owns gets it; of the
+  /// others, who alone finds its natural one there, exactly as it would spell it.
+  void adopt(std::vector<NameWish> const& wishes, std::vector<Identifier>& names);
+
+  /// Fills the names that are empty yet. Of wishes that fold into one, one that is spelled so keeps it, else the first
+  /// in the list.
+  void fill(std::vector<NameWish> const& wishes, std::vector<Identifier>& names);
 
   Identifier hashed_name(NameWish const& wish, std::string_view kind);
 
  private:
   NameSpelling const* spelling_;
-  std::set<std::string, std::less<>> taken_;  // keys
+  std::set<std::string, std::less<>> taken_;    // keys
+  std::set<std::string, std::less<>> unowned_;  // as they are spelled in the store
+  std::set<std::string, std::less<>> unowned_keys_;
 };
 
 }  // namespace landfall

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,9 +18,6 @@ namespace {
 
 constexpr std::string_view between_namespace_and_name = "__";
 
-// A raw table's own columns, beside the meta columns.
-constexpr std::string_view raw_columns[] = {"_airbyte_data", "_airbyte_loaded_at"};
-
 struct StreamWish {
   DestinationStream const* stream = nullptr;
   Identifier schema;
@@ -32,8 +30,6 @@ std::string original_of(StreamDescriptor const& stream) {
   if (!stream.name_space) return "-" + name;
   return fmt::format("{}:{}{}", stream.name_space->size(), *stream.name_space, name);
 }
-
-std::string original_of(std::string_view name) { return fmt::format("{}:{}", name.size(), name); }
 
 NameWish table_in_schema(NameSpelling const& spelling, StreamDescriptor const& stream, NameWish const& schema) {
   NameWish wish = spelling.wish(stream.name, original_of(stream));
@@ -65,8 +61,10 @@ StreamWish wish_of(DestinationStream const& stream, NameSpelling const& spelling
     return {&stream, Identifier(), table_without_schema(spelling, descriptor, default_schema)};
   }
   std::string const name_space = descriptor.name_space.value_or(default_schema);
-  NameWish const schema = spelling.wish(name_space, original_of(name_space));
-  return {&stream, NameScope(spelling).names_for({schema}).front(), table_in_schema(spelling, descriptor, schema)};
+  NameWish const schema = spelling.wish(name_space, field_original(name_space));
+  std::vector<Identifier> names(1);
+  NameScope(spelling).fill({schema}, names);
+  return {&stream, std::move(names.front()), table_in_schema(spelling, descriptor, schema)};
 }
 
 // Together where the store may take their schemas for one. Each keeps its own spelling of it: should the store tell
@@ -88,32 +86,124 @@ std::vector<NameWish> table_wishes(std::vector<StreamWish> const& streams) {
   return wishes;
 }
 
-std::set<std::string> field_names(DestinationStream const& stream) {
-  std::set<std::string> names;
-  boost::json::value const* const properties = stream.json_schema.if_contains("properties");
-  if (properties == nullptr || !properties->is_object()) return names;
-  for (auto const& property : properties->get_object()) names.emplace(property.key());
-  return names;
+// ---- what is there ----
+
+/// The other spelling of a stream: of a namespace and none that mean the default schema.
+std::optional<StreamDescriptor> twin_of(StreamDescriptor const& stream, std::string const& default_schema) {
+  if (default_schema.empty()) return std::nullopt;
+  if (!stream.name_space) return StreamDescriptor(stream.name, default_schema);
+  if (*stream.name_space == default_schema) return StreamDescriptor(stream.name);
+  return std::nullopt;
 }
 
-std::map<std::string, Identifier, std::less<>> columns_of(DestinationStream const& stream,
-                                                          NameSpelling const& spelling) {
-  NameScope scope(spelling);
-  for (std::string_view const name : {MetaColumns::raw_id, MetaColumns::extracted_at, MetaColumns::meta,
-                                      MetaColumns::generation_id, MetaColumns::read_order, MetaColumns::deleted}) {
-    scope.keep_free(name);
+/// The tables of the streams of one schema: those that are noted, and whose.
+class SchemaTables {
+ public:
+  SchemaTables(NameSpelling const& spelling, std::string const& schema_key, TablesThere const& there) {
+    for (auto const& [table, note] : there) {
+      if (spelling.key(table.schema.text()) != schema_key) continue;
+      note ? add(table, *note) : void(unowned_.push_back(table.table.text()));
+    }
   }
-  for (std::string_view const name : raw_columns) scope.keep_free(name);
 
-  std::vector<NameWish> wishes;
-  std::set<std::string> const fields = field_names(stream);
-  for (std::string const& field : fields) wishes.push_back(spelling.wish(field, original_of(field)));
-  std::vector<Identifier> names = scope.names_for(wishes);
-  std::map<std::string, Identifier, std::less<>> columns;
-  auto name = names.begin();
-  for (std::string const& field : fields) columns.emplace(field, std::move(*name++));
-  return columns;
-}
+  /// The final table of this owner; it may be missing while rows wait for it. Empty: it has none.
+  Identifier final_of(StreamDescriptor const& owner, std::string const& name_space) const {
+    auto const found = finals_.find({owner, name_space});
+    return found == finals_.end() ? Identifier() : found->second.name;
+  }
+
+  /// Rows wait there for this final table.
+  bool is_waiting_for(Identifier const& final_table, std::string const& table) const {
+    auto const found = noted_.find(Identifier(table));
+    return found != noted_.end() && found->second == final_table && found->first != final_table;
+  }
+
+  void keep_out_of(NameScope& scope) const {
+    for (auto const& [table, final_table] : noted_) {
+      scope.keep_free(table.text());
+      scope.keep_free(final_table.text());
+    }
+    for (std::string const& table : unowned_) scope.add_unowned(table);
+  }
+
+ private:
+  using Owner = std::pair<StreamDescriptor, std::string>;
+  struct Final {
+    Identifier name;
+    bool is_there = false;
+  };
+
+  void add(TableName const& table, TableNote const& note) {
+    noted_.emplace(table.table, note.final_table.table);
+    Final& of_owner = finals_[{note.owner, note.name_space}];
+    if (of_owner.is_there) return;
+    of_owner = {note.final_table.table, table.table == note.final_table.table};
+  }
+
+  std::map<Owner, Final> finals_;
+  std::map<Identifier, Identifier> noted_;  // the final table of each
+  std::vector<std::string> unowned_;
+};
+
+/// Gives names to the tables of the streams that share a schema.
+class SchemaNaming {
+ public:
+  SchemaNaming(NameSpelling const& spelling, std::string const& default_schema, DestinationCatalog const& catalog,
+               SchemaTables const& there, std::vector<StreamWish> const& wishes)
+      : spelling_(spelling),
+        default_schema_(default_schema),
+        catalog_(catalog),
+        there_(there),
+        wishes_(wishes),
+        scope_(spelling) {
+    there_.keep_out_of(scope_);
+  }
+
+  std::vector<Identifier> final_tables() {
+    std::vector<Identifier> names;
+    std::set<Identifier> given;
+    for (StreamWish const& wish : wishes_) {
+      Identifier name = owned_by(*wish.stream);
+      // Two of one name: somebody has changed the notes.
+      names.push_back(!name.empty() && given.insert(name).second ? std::move(name) : Identifier());
+    }
+    std::vector<NameWish> const natural = table_wishes(wishes_);
+    scope_.adopt(natural, names);
+    scope_.fill(natural, names);
+    return names;
+  }
+
+  /// Where rows wait under the name that the stream's other spelling gave, they are found again.
+  Identifier table_of_kind(StreamWish const& wish, Identifier const& final_table, std::string_view kind) {
+    std::string own = spelling_.hashed(wish.table, kind, 0);
+    if (there_.is_waiting_for(final_table, own)) return Identifier(std::move(own));
+    if (auto const twin = twin_of(wish.stream->descriptor, default_schema_)) {
+      NameWish others = wish.table;
+      others.original = original_of(*twin);
+      std::string theirs = spelling_.hashed(others, kind, 0);
+      if (there_.is_waiting_for(final_table, theirs)) return Identifier(std::move(theirs));
+    }
+    return scope_.hashed_name(wish.table, kind);
+  }
+
+ private:
+  Identifier owned_by(DestinationStream const& stream) const {
+    StreamDescriptor const& descriptor = stream.descriptor;
+    std::string const name_space = descriptor.name_space.value_or(default_schema_);
+    Identifier name = there_.final_of(descriptor, name_space);
+    if (!name.empty()) return name;
+    auto const twin = twin_of(descriptor, default_schema_);
+    if (!twin || catalog_.find(*twin) != nullptr) return Identifier();
+    return there_.final_of(*twin, name_space);
+  }
+
+  NameSpelling const& spelling_;
+  std::string const& default_schema_;
+  DestinationCatalog const& catalog_;
+  SchemaTables const& there_;
+  std::vector<StreamWish> const& wishes_;
+  NameScope scope_;
+};
 
 }  // namespace
 
@@ -124,21 +214,22 @@ Identifier const& StreamTables::column(std::string_view field) const {
                      to_string(StreamDescriptor(std::string(field))));
 }
 
-TableNames::TableNames(DestinationCatalog const& catalog, NameRules rules, std::string const& default_schema) {
+TableNames::TableNames(DestinationCatalog const& catalog, NameRules rules, std::string const& default_schema,
+                       TablesThere const& there) {
   NameSpelling const spelling(std::move(rules));
   std::set<Identifier> schemas;
   for (auto const& [key, wishes] : wishes_by_schema(catalog, spelling, default_schema)) {
-    NameScope scope(spelling);
-    std::vector<Identifier> finals = scope.names_for(table_wishes(wishes));
+    SchemaTables const in_schema(spelling, key, there);
+    SchemaNaming naming(spelling, default_schema, catalog, in_schema, wishes);
+    std::vector<Identifier> const finals = naming.final_tables();
     // Only now, when all final tables of the schema have their names.
     for (std::size_t i = 0; i < finals.size(); ++i) {
       StreamWish const& wish = wishes[i];
       StreamTables tables;
-      tables.final_table = TableName(wish.schema, std::move(finals[i]));
-      tables.work_table = TableName(wish.schema, scope.hashed_name(wish.table, "_work"));
-      tables.attempt_table = TableName(wish.schema, scope.hashed_name(wish.table, "_attempt"));
-      tables.swap_table = TableName(wish.schema, scope.hashed_name(wish.table, "_swap"));
-      tables.columns = columns_of(*wish.stream, spelling);
+      tables.final_table = TableName(wish.schema, finals[i]);
+      tables.work_table = TableName(wish.schema, naming.table_of_kind(wish, finals[i], "_work"));
+      tables.attempt_table = TableName(wish.schema, naming.table_of_kind(wish, finals[i], "_attempt"));
+      tables.swap_table = TableName(wish.schema, naming.table_of_kind(wish, finals[i], "_swap"));
       tables_.emplace(wish.stream->descriptor, std::move(tables));
       if (spelling.has_schemas()) schemas.insert(wish.schema);
     }

@@ -47,18 +47,36 @@ void TableDestination::warn_of_empty_tables(DestinationCatalog const& catalog) {
 awaitable<void> TableDestination::check() { co_await operations_.check(); }
 
 awaitable<void> TableDestination::setup(DestinationCatalog const& catalog) {
-  names_.emplace(catalog, settings_.names, settings_.default_schema);
-  for (auto const& stream : catalog.streams()) {
-    schema_of(*stream, names_->of(stream->descriptor), settings_.layout);
-    plan_load(*stream, TableState(), TableState());
+  closed_schemas_.clear();
+  TableNames const natural(catalog, settings_.names, settings_.default_schema);
+  TablesThere there;
+  for (Identifier const& schema : natural.schemas()) there.merge(co_await open_schema(schema));
+  if (!settings_.names.has_schemas) {
+    std::vector<Identifier> only(1);
+    there = co_await operations_.owners(std::move(only));
   }
   warn_of_empty_tables(catalog);
-  for (Identifier const& schema : names_->schemas()) co_await operations_.create_schema(schema);
+  names_.emplace(catalog, settings_.names, settings_.default_schema, there);
+}
+
+/// Makes it when it is missing, and looks what is there. One that cannot be used is a fault of its own streams.
+awaitable<TablesThere> TableDestination::open_schema(Identifier schema) {
+  try {
+    co_await operations_.create_schema(schema);
+    std::vector<Identifier> schemas = {schema};
+    co_return co_await operations_.owners(std::move(schemas));
+  } catch (Error const& error) {
+    if (error.error_class() != ErrorClass::config) throw;
+    closed_schemas_.insert_or_assign(schema, error);
+  }
+  co_return TablesThere();
 }
 
 awaitable<std::unique_ptr<StreamLoader>> TableDestination::open(DestinationStream const& stream) {
-  co_return std::make_unique<TableLoader>(operations_, settings_, stream, names_->of(stream.descriptor), run_,
-                                          first_in_order_);
+  StreamTables const& tables = names_->of(stream.descriptor);
+  auto const closed = closed_schemas_.find(tables.final_table.schema);
+  if (closed != closed_schemas_.end()) throw closed->second;
+  co_return std::make_unique<TableLoader>(operations_, settings_, stream, tables, run_, first_in_order_);
 }
 
 StreamTables const& TableDestination::tables_of(StreamDescriptor const& stream) const {

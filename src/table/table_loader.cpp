@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/blocking.hpp>
 #include <landfall/runtime/error.hpp>
+#include <landfall/table/column_names.hpp>
 
 namespace landfall {
 
@@ -23,42 +27,84 @@ TableNote note_for(DestinationStream const& stream, StreamTables const& tables, 
   return note;
 }
 
+/// Of a field's column that is not there nothing can be noted.
 bool is_noted(ExistingTable const& found, TableNote const& note) {
   if (found.owner != note.owner) return false;
   return std::ranges::all_of(note.fields, [&](auto const& entry) {
     auto const noted = found.fields.find(entry.first);
-    return noted != found.fields.end() && noted->second == entry.second;
+    bool const is_noted = noted != found.fields.end() && noted->second == entry.second;
+    return is_noted || found.schema.find(entry.first) == nullptr;
   });
 }
+
+bool is_replacement(LoadPlan::End end) noexcept {
+  return end == LoadPlan::End::replace || end == LoadPlan::End::upsert_replace;
+}
+
+TableState state_of(std::optional<ExistingTable> const& found) noexcept { return found ? found->state : TableState(); }
 
 }  // namespace
 
 TableLoader::TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
-                         StreamTables const& tables, std::string run, std::int64_t first_in_order)
+                         StreamTables tables, std::string run, std::int64_t first_in_order)
     : operations_(operations),
       settings_(settings),
       stream_(stream),
-      tables_(tables),
+      tables_(std::move(tables)),
       run_(std::move(run)),
-      first_in_order_(first_in_order),
-      schema_(schema_of(stream, tables, settings.layout)),
-      note_(note_for(stream, tables, schema_, settings.default_schema)) {}
+      first_in_order_(first_in_order) {}
 
 // ---- tables ----
 
 awaitable<void> TableLoader::start() {
+  auto const final_table = co_await find(tables_.final_table);
+  auto const work_table = co_await find(tables_.work_table);
+  plan(final_table, work_table);
   co_await operations_.drop(tables_.attempt_table);
   co_await operations_.drop(tables_.swap_table);
-  TableState const final_state = co_await state_of(tables_.final_table);
-  TableState const work_state = co_await state_of(tables_.work_table);
-  plan_ = plan_load(stream_, final_state, work_state);
-  if (work_state.exists) co_await settle_leftover();
+  if (work_table) co_await settle_leftover();
   // An empty stream has an empty table. Where the final one is to be replaced it stays as it is until then.
-  bool const is_replaced =
-      plan_.when_complete == LoadPlan::End::replace || plan_.when_complete == LoadPlan::End::upsert_replace;
-  if (!is_replaced) co_await ensure(tables_.final_table);
+  if (!is_replacement(plan_.when_complete)) co_await ensure(tables_.final_table);
   co_await ensure(target());
   co_await operations_.forget_runs(to_string(tables_.final_table));
+}
+
+/// All that can be refused is refused here, before anything is changed.
+void TableLoader::plan(std::optional<ExistingTable> const& final_table,
+                       std::optional<ExistingTable> const& work_table) {
+  plan_ = plan_load(stream_, state_of(final_table), state_of(work_table));
+  ColumnsThere there;
+  if (settings_.layout == TableLayout::typed) {
+    there = ColumnsThere(final_table ? &*final_table : nullptr, work_table ? &*work_table : nullptr);
+  }
+  tables_.columns = column_names(stream_, settings_.names, there);
+  schema_ = schema_of(stream_, tables_, settings_.layout);
+  note_ = note_for(stream_, tables_, schema_, settings_.default_schema);
+  for (auto const* const found : {&final_table, &work_table}) {
+    if (*found) note_.fields.insert((*found)->fields.begin(), (*found)->fields.end());  // fields that left the schema
+  }
+  if (final_table) refuse_what_users_have_made(*final_table);
+}
+
+void TableLoader::refuse_what_users_have_made(ExistingTable const& final_table) const {
+  TableName const& name = tables_.final_table;
+  std::string const stream = to_string(stream_.descriptor);
+  if (settings_.layout == TableLayout::typed) refuse_unfit_columns(stream_, name, final_table, tables_.columns);
+  if (TableColumn const* const unfilled = find_unfilled_column(final_table.schema, schema_)) {
+    throw config_error(
+        "stream {}: {} has a column {} that must not be null, and no field of the stream fills it: give it a default, "
+        "or run {}",
+        stream, to_string(name), unfilled->name.text(), operations_.allow_null_statement(name, *unfilled));
+  }
+  if (!is_replacement(plan_.when_complete)) {
+    change_between(name, final_table.schema, schema_for(name));  // refuses columns of foreign types
+    return;
+  }
+  if (final_table.immovable.empty()) return;
+  throw config_error(
+      "stream {}: {} is to be replaced by a new table, which cannot have {}: drop what is named here, or choose a sync "
+      "mode that keeps the table",
+      stream, to_string(name), fmt::join(final_table.immovable, ", "));
 }
 
 awaitable<void> TableLoader::settle_leftover() {
@@ -76,15 +122,15 @@ awaitable<void> TableLoader::settle_leftover() {
   }
 }
 
-awaitable<TableState> TableLoader::state_of(TableName table) {
-  auto const found = co_await operations_.find(table);
-  if (!found) co_return TableState();
+awaitable<std::optional<ExistingTable>> TableLoader::find(TableName table) {
+  auto found = co_await operations_.find(table);
+  if (!found) co_return found;
   if (!found->other_kind.empty()) {
     throw config_error("stream {}: {} is a {}, not a table: rename it, or choose another schema",
                        to_string(stream_.descriptor), to_string(table), found->other_kind);
   }
   refuse_foreign_table(table, found->schema);  // also where it would only be replaced
-  co_return found->state;
+  co_return found;
 }
 
 /// Makes the table, or changes it to what this sync needs.
@@ -96,7 +142,6 @@ awaitable<void> TableLoader::ensure(TableName table) {
     co_await operations_.create(table, wanted, std::move(note));
     co_return;
   }
-  note->fields.insert(found->fields.begin(), found->fields.end());  // those of fields that left the schema
   SchemaChange change = change_between(table, found->schema, wanted);
   if (dedups()) change.cursor = upsert_rule().cursor;
   if (!change.empty()) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,12 @@ namespace landfall {
 
 /// Loads one stream into its tables.
 ///
-/// Lifetime: stream, tables and operations outlive it.
+/// Lifetime: stream and operations outlive it.
+/// Columns:  get their names in start(), from what is there.
 class TableLoader final : public StreamLoader {
  public:
   TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
-              StreamTables const& tables, std::string run, std::int64_t first_in_order);
+              StreamTables tables, std::string run, std::int64_t first_in_order);
 
   /// Appended rows need no order; those that are compared have one of their own.
   bool needs_order() const override { return false; }
@@ -35,7 +37,9 @@ class TableLoader final : public StreamLoader {
   TableName const& target() const noexcept;
   bool dedups() const noexcept;
   TableSchema schema_for(TableName const& table) const;
-  awaitable<TableState> state_of(TableName table);
+  awaitable<std::optional<ExistingTable>> find(TableName table);
+  void plan(std::optional<ExistingTable> const& final_table, std::optional<ExistingTable> const& work_table);
+  void refuse_what_users_have_made(ExistingTable const& final_table) const;
   awaitable<void> ensure(TableName table);
   awaitable<void> settle_leftover();
   awaitable<void> finish(LoadPlan::End end);
@@ -49,7 +53,7 @@ class TableLoader final : public StreamLoader {
   TableOperations& operations_;
   TableSettings const& settings_;
   DestinationStream const& stream_;
-  StreamTables const& tables_;
+  StreamTables tables_;
   std::string const run_;
   std::int64_t const first_in_order_;
   TableSchema schema_;  // of the final table

@@ -2,12 +2,20 @@
 
 #include <utility>
 
+#include <landfall/table/sql_text.hpp>
+
 namespace landfall {
 
 void ExistingTable::take_note(TableNote note) {
   std::erase_if(note.fields, [this](auto const& entry) { return schema.find(entry.first) == nullptr; });
   owner = std::move(note.owner);
   fields = std::move(note.fields);
+}
+
+std::string TableOperations::allow_null_statement(TableName const& table, TableColumn const& column) const {
+  SqlText sql;
+  sql << "ALTER TABLE " << table << " ALTER COLUMN " << column.name << " DROP NOT NULL";
+  return sql.text();
 }
 
 IntervalSet numbers_in(RecordBatch const& records) {

@@ -16,6 +16,7 @@
 #include <landfall/destination/configuration.hpp>
 #include <landfall/runtime/error.hpp>
 #include <landfall/table/naming.hpp>
+#include <landfall/table/table_operations.hpp>
 
 // What the readers of destinations with tables share: a reader prints the rows of a stream as JSON lines, the columns
 // of Airbyte beside the fields of the record under their own names.
@@ -56,7 +57,7 @@ inline std::string quoted(std::string const& text) { return boost::json::seriali
 /// A row that is put together column by column.
 class RowLine {
  public:
-  explicit RowLine(landfall::StreamTables const& tables) : tables_(tables) {}
+  explicit RowLine(landfall::ExistingTable const& table) : table_(table) {}
 
   /// `value`: JSON. The members of `_airbyte_data` stand beside the other columns.
   void add(landfall::Identifier const& column, std::string_view value) {
@@ -70,12 +71,10 @@ class RowLine {
   void print() const { std::cout << '{' << members_ << "}\n"; }
 
  private:
-  /// What a column is called in the record; its own name, where the catalog does not know it.
+  /// What a column is called in the record; its own name, where no note says so.
   std::string field_of(landfall::Identifier const& column) const {
-    for (auto const& [field, name] : tables_.columns) {
-      if (name == column) return field;
-    }
-    return column.text();
+    auto const noted = table_.fields.find(column);
+    return noted == table_.fields.end() ? column.text() : noted->second;
   }
 
   void append(std::string_view members) {
@@ -83,7 +82,7 @@ class RowLine {
     members_ += members;
   }
 
-  landfall::StreamTables const& tables_;
+  landfall::ExistingTable const& table_;
   std::string members_;
 };
 

@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 
 #include <landfall/destination/rejected_records.hpp>
+#include <landfall/table/column_names.hpp>
 #include <landfall/table/table_rows.hpp>
 #include <landfall/testing/simulation.hpp>
 
@@ -38,7 +39,8 @@ class PostgresLimits : public ::testing::Test {
   void load(std::vector<SentRecord> const& sent, ValueLimits const& limits) {
     postgres::PostgresTables tables(database.settings());
     DestinationCatalog const catalog({stream});
-    StreamTables const names = TableNames(catalog, postgres::name_rules(), "main").of(stream.descriptor);
+    StreamTables names = TableNames(catalog, postgres::name_rules(), "main").of(stream.descriptor);
+    names.columns = column_names(stream, postgres::name_rules());
     CopyIn rows;
     rows.table = names.final_table;
     rows.schema = std::make_shared<TableSchema const>(schema_of(stream, names, layout));

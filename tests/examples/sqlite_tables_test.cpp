@@ -86,6 +86,22 @@ TEST_F(SqliteTables, TheKeyOfATableIsChangedWithoutWritingItAnew) {
   EXPECT_EQ(numbers(SqlText() << "SELECT note FROM users"), Numbers{7});
 }
 
+TEST_F(SqliteTables, WhatAUserIsToldToRunTakesANotNullAwayAndKeepsTheValues) {
+  make("users", schema_with({"id"}), 1);
+  database().run(SqlText() << "ALTER TABLE users ADD COLUMN \"a note\" BIGINT NOT NULL DEFAULT 7");
+  TableColumn const theirs(Identifier("a note"), ColumnType::integer, false);
+  std::string const statements = tables.allow_null_statement(named("users"), theirs);
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(::sqlite3_open(path.c_str(), &handle), SQLITE_OK);
+  EXPECT_EQ(::sqlite3_exec(handle, statements.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << statements;
+  ::sqlite3_close(handle);
+  auto const found = run(tables.find(named("users")));
+  EXPECT_TRUE(found->schema.find(Identifier("a note"))->nullable);
+  EXPECT_EQ(found->schema.find(Identifier("a note"))->foreign_type, "");
+  EXPECT_EQ(found->schema.find(Identifier("a note_old")), nullptr);
+  EXPECT_EQ(numbers(SqlText() << "SELECT \"a note\" FROM users"), Numbers{7});
+}
+
 /// Counts, in hundreds, what SQLite's virtual machine does on all databases that are opened meanwhile.
 class StepCounter {
  public:

@@ -71,13 +71,15 @@ class FakeTables final : public TableOperations {
     co_return found;
   }
 
-  awaitable<std::map<TableName, TableNote>> owners(std::vector<Identifier> of_schemas) override {
+  awaitable<TablesThere> owners(std::vector<Identifier> of_schemas) override {
     begin("owners");
-    std::map<TableName, TableNote> found = notes;
-    std::erase_if(found, [&](auto const& entry) {
-      return !tables.contains(entry.first) || std::ranges::find(of_schemas, entry.first.schema) == of_schemas.end();
-    });
-    for (auto& [table, note] : found) note.fields.clear();
+    TablesThere found;
+    for (auto const& [table, there] : tables) {
+      if (std::ranges::find(of_schemas, table.schema) == of_schemas.end()) continue;
+      auto& note = found[table];
+      if (auto const noted = notes.find(table); noted != notes.end()) note = noted->second;
+      if (note) note->fields.clear();
+    }
     co_return found;
   }
 

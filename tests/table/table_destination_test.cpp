@@ -23,6 +23,14 @@ constexpr auto append = DestinationSyncMode::append;
 constexpr auto overwrite = DestinationSyncMode::overwrite;
 constexpr auto dedup = DestinationSyncMode::append_dedup;
 
+struct Kind {
+  char const* name;
+  DestinationSyncMode mode;
+  bool refresh;
+};
+constexpr Kind kinds[] = {
+    {"append", append, false}, {"refresh", append, true}, {"dedup", dedup, false}, {"dedup refresh", dedup, true}};
+
 /// Syncs of one stream, played call by call, over one store.
 struct TableDestinationTest : ::testing::Test {
   TableDestinationTest() {
@@ -71,7 +79,7 @@ struct TableDestinationTest : ::testing::Test {
   /// Of the final table, one text for each row, sorted: "1 20 Ada", "-" for null.
   std::vector<std::string> rows() const {
     std::vector<std::string> texts;
-    auto const table = store.tables.find(destination->tables_of(stream.descriptor).final_table);
+    auto const table = store.tables.find(TableName(Identifier("main"), Identifier("users")));
     if (table == store.tables.end()) return {"no table"};
     for (auto const& row : table->second.rows) {
       std::string text;
@@ -389,6 +397,184 @@ TEST_F(TableDestinationTest, WhatStandsInTheWayIsNamed) {
   }
 }
 
+// ---- beside what users have made, and what was there before ----
+
+struct BesideOthersTest : TableDestinationTest {
+  FakeTables::Table& table() { return store.tables.at(users); }
+
+  void add_column(TableColumn const& column) {
+    table().schema.columns.push_back(column);
+    for (auto& row : table().rows) row.values[column.name] = "theirs";
+  }
+
+  std::string refusal() {
+    auto const before = store.calls;
+    try {
+      begin();
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      EXPECT_EQ(store.calls, before) << "something was changed";
+      return error.message();
+    }
+    return "it was taken";
+  }
+
+  TableName const users{Identifier("main"), Identifier("users")};
+};
+
+TEST_F(BesideOthersTest, AUsersColumnStaysInEveryModeWithWhatItHolds) {
+  for (Kind const& kind : kinds) {
+    SCOPED_TRACE(kind.name);
+    store = FakeTables();
+    in(kind.mode, 1, 0);
+    sync({{R"({"id":1,"at":1,"name":"a"})"}});
+    add_column(TableColumn(Identifier("note"), ColumnType::text));
+    in(kind.mode, 2, kind.refresh ? 2 : 0);
+    sync({{R"({"id":1,"at":2,"name":"b"})"}});
+    ASSERT_NE(table().schema.find(Identifier("note")), nullptr);
+    bool const is_new_table = kind.refresh;
+    bool const is_kept = std::ranges::any_of(
+        table().rows, [](auto const& row) { return row.values.at(Identifier("note")) == "theirs"; });
+    EXPECT_EQ(is_kept, !is_new_table);
+    store.calls.clear();
+    in(kind.mode, 2, 0);
+    if (kind.mode == append) {
+      sync({});
+      EXPECT_TRUE(store.calls.empty());
+    }
+  }
+}
+
+TEST_F(BesideOthersTest, AUsersColumnThatMustHaveAValueIsNamedWithTheStatement) {
+  sync({{R"({"id":1})"}});
+  add_column(TableColumn(Identifier("note"), ColumnType::text, false));
+  for (auto const mode : {append, overwrite, dedup}) {
+    in(mode, 2, 0);
+    EXPECT_NE(refusal().find("main.users has a column note that must not be null, and no field of the stream fills it: "
+                             "give it a default, or run ALTER TABLE \"main\".\"users\" ALTER COLUMN \"note\" DROP NOT "
+                             "NULL"),
+              std::string::npos)
+        << refusal();
+  }
+  table().schema.columns.back().filled_by_store = true;
+  sync({{R"({"id":2})"}});
+}
+
+TEST_F(BesideOthersTest, ANewFieldTakesAUsersColumnOverThatFitsAndNoOther) {
+  sync({{R"({"id":1})"}});
+  add_column(TableColumn(Identifier("note"), ColumnType::text));
+  std::string const fields = R"("id":{"type":"integer"},"at":{"type":"integer"},"name":{"type":"string"},)";
+  set_fields(fields + R"("note":{"type":"integer"})");
+  EXPECT_NE(refusal().find("its new field note needs a column of type integer"), std::string::npos) << refusal();
+  set_fields(fields + R"("note":{"type":"string"})");
+  sync({{R"({"id":2,"note":"ours"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 - - theirs", "2 - - ours"}));
+  EXPECT_EQ(store.notes.at(users).fields.at(Identifier("note")), "note");
+  set_fields(fields + R"("note":{"type":"integer"})");  // a field's column that changes its type
+  sync({{R"({"id":3,"note":3})"}});
+  EXPECT_EQ(rows(), (Rows{"1 - - -", "2 - - -", "3 - - 3"}));
+}
+
+TEST_F(BesideOthersTest, ATableOfBeforeIsAdoptedAndGoesOn) {
+  for (Kind const& kind : kinds) {
+    for (StreamEnd const end : {StreamEnd::complete, StreamEnd::incomplete}) {
+      SCOPED_TRACE(kind.name);
+      store = FakeTables();
+      in(kind.mode, 1, kind.refresh ? 1 : 0);
+      sync({{R"({"id":1,"at":1,"name":"a"})"}}, end);
+      store.notes.clear();  // as an older version leaves it
+      sync({{R"({"id":2,"at":1,"name":"b"})"}});
+      EXPECT_EQ(rows(), (Rows{"1 1 a", "2 1 b"}));
+      EXPECT_EQ(table_count(), 1U);
+      EXPECT_EQ(store.notes.at(users).owner, StreamDescriptor("users"));
+      EXPECT_EQ(store.notes.at(users).fields.size(), 3U);
+    }
+  }
+}
+
+TEST_F(BesideOthersTest, AColumnThatWasDroppedIsMadeAnewAndARenamedOneIsAUsers) {
+  sync({{R"({"id":1,"at":1,"name":"a"})"}});
+  for (TableColumn& column : table().schema.columns) {
+    if (column.name.text() == "name") column.name = Identifier("renamed");
+  }
+  for (auto& row : table().rows) {
+    row.values[Identifier("renamed")] = row.values.at(Identifier("name"));
+    row.values.erase(Identifier("name"));
+  }
+  sync({{R"({"id":2,"at":2,"name":"b"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 1 - a", "2 2 b -"}));
+  EXPECT_FALSE(store.notes.at(users).fields.contains(Identifier("renamed")));
+}
+
+TEST_F(BesideOthersTest, AnotherSpellingOfTheDefaultSchemaTakesTheTableOver) {
+  sync({{R"({"id":1,"at":1,"name":"a"})"}});
+  stream.descriptor.name_space = "main";
+  sync({{R"({"id":2,"at":2,"name":"b"})"}});
+  EXPECT_EQ(rows(), (Rows{"1 1 a", "2 2 b"}));
+  EXPECT_EQ(table_count(), 1U);
+  EXPECT_EQ(store.notes.at(users).owner, StreamDescriptor("users", "main"));
+}
+
+TEST_F(BesideOthersTest, AStreamIsFailedByItsOwnSettingsAloneAndBeforeAnythingOfItIsStored) {
+  struct Row {
+    char const* name;
+    void (*spoil)(DestinationStream&);
+    char const* expected;
+  };
+  Row const wrong[] = {
+      {"a nested key", [](DestinationStream& s) { s.primary_key = {{"id", "x"}}; }, "primary key 'id.x'"},
+      {"no key", [](DestinationStream& s) { s.primary_key.clear(); }, "append_dedup needs a primary key"},
+      {"a key that is gone", [](DestinationStream& s) { s.primary_key = {{"gone"}}; }, "primary key 'gone'"},
+      {"a cursor that is no field", [](DestinationStream& s) { s.cursor_field = {"gone"}; }, "cursor 'gone'"},
+      {"part of the generations", [](DestinationStream& s) { s.generation_id = 5, s.minimum_generation_id = 3; },
+       "a minimum_generation_id (3) between 0 and"},
+      {"update", [](DestinationStream& s) { s.destination_sync_mode = DestinationSyncMode::update; }, "update is not"},
+      {"soft delete", [](DestinationStream& s) { s.destination_sync_mode = DestinationSyncMode::soft_delete; },
+       "soft_delete is not supported"},
+  };
+  for (Row const& row : wrong) {
+    SCOPED_TRACE(row.name);
+    store = FakeTables();
+    in(dedup, 1, 0);
+    DestinationStream spoiled = stream;
+    spoiled.descriptor = StreamDescriptor("spoiled");
+    row.spoil(spoiled);
+    DestinationCatalog const catalog({stream, spoiled});
+    TableDestination both(store, settings);
+    simulation.run_coroutine(both.setup(catalog));
+    auto const start = [&](std::size_t place) {
+      auto opened = simulation.run_coroutine(both.open(*catalog.streams()[place]));
+      simulation.run_coroutine(opened->start());
+    };
+    start(0);
+    auto const calls = store.calls;
+    try {
+      start(1);
+      ADD_FAILURE() << "it was taken";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      EXPECT_NE(error.message().find("stream spoiled: "), std::string::npos) << error.message();
+      EXPECT_NE(error.message().find(row.expected), std::string::npos) << error.message();
+    }
+    EXPECT_EQ(store.calls, calls);
+  }
+}
+
+TEST_F(BesideOthersTest, ASchemaThatCannotBeMadeFailsItsOwnStreamsAlone) {
+  DestinationStream other = stream;
+  other.descriptor.name_space = "forbidden";
+  DestinationCatalog const catalog({stream, other});
+  TableDestination both(store, settings);
+  int count = 0;
+  store.fault = [&count](std::string const& call, bool applied) {
+    if (call != "create_schema" || applied || ++count > 1) return;
+    throw config_error("permission denied for schema forbidden");
+  };
+  simulation.run_coroutine(both.setup(catalog));
+  simulation.run_coroutine(both.open(*catalog.streams()[0]));
+  EXPECT_THROW(simulation.run_coroutine(both.open(*catalog.streams()[1])), Error);
+}
+
 // ---- each batch once ----
 
 TEST_F(TableDestinationTest, ABatchOfWhichNobodyKnowsIsLookedUp) {
@@ -448,14 +634,6 @@ TEST_F(TableDestinationTest, TheFirstBatchesOfTwoProcessesAreNotTheSame) {
 }
 
 // ---- whatever fails ----
-
-struct Kind {
-  char const* name;
-  DestinationSyncMode mode;
-  bool refresh;
-};
-constexpr Kind kinds[] = {
-    {"append", append, false}, {"refresh", append, true}, {"dedup", dedup, false}, {"dedup refresh", dedup, true}};
 
 // Two syncs, each of two rows. In the second one the process dies, or the store fails, before or after any of its
 // calls; then the sync is repeated (the platform sends what was not acknowledged again).

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/protocol/stream_descriptor.hpp>
 #include <landfall/table/identifier.hpp>
+#include <landfall/table/table_note.hpp>
 
 namespace landfall {
 
@@ -37,32 +39,37 @@ struct StreamTables {
   TableName work_table;     ///< where rows wait for the end of a refresh, or for their upsert
   TableName attempt_table;  ///< where rows wait that nobody acknowledges before their stream is closed
   TableName swap_table;     ///< where a new final table is put together
-  std::map<std::string, Identifier, std::less<>> columns;  ///< by field
+  std::map<std::string, Identifier, std::less<>> columns;  ///< by field; only where a stream is loaded: column_names()
 
   /// Errors: Error(config) which names the field when the stream has none of this name.
   Identifier const& column(std::string_view field) const;
 };
 
-/// Names for every stream of a catalog.
+/// The tables that are there, with their notes.
+using TablesThere = std::map<TableName, std::optional<TableNote>>;
+
+/// The tables of every stream of a catalog.
 ///
+/// Owned:     a stream goes on in the table that is noted for it: for its namespace (or none), what that resolves to,
+///            and its name as the source spells it. A namespace and none that mean the default schema are one stream
+///            under two spellings: where the old one is not in the catalog any more, the new one takes its table over.
+/// Adopted:   a table without a note, of before there were any, goes to the one stream whose hashed, or else whose
+///            natural name it bears, letter by letter. Where two streams might have made it, neither gets it.
+/// New:       any other stream gets its natural name, unless somebody has it, in this catalog or not: then a hashed
+///            one. So names never move: streams that fold into one name come and go, and their rows never mix.
 /// Natural:   the name of a stream, namespace or field as the store spells it: NFC, in the store's case. Without
 ///            schemas a table's is "namespace__name". Most names are natural.
 /// Hashed:    a beginning of the natural name, '_' and ten digits of a hash of the whole original. A name is hashed,
-///            whatever else is in the catalog, when its natural one is empty, too long, reserved or forbidden, when
-///            bytes were replaced in it (control characters by '_', what is no UTF-8 by U+FFFD), or when "__" does not
-///            say where its namespace ends. A forbidden beginning gets '_' in front. Work, attempt and swap tables are
-///            always hashed: "name_work_0123456789".
-/// Collision: where natural names of tables in one schema, or of columns in one table, are one in the store, one of
-///            them is kept: that which came spelled so, "users" before "Users" in a store that folds to lower case;
-///            else the first by the original's bytes (by its namespace's, where names are equal). The others are
+///            whatever else is there, when its natural one is empty, too long, reserved or forbidden, when bytes were
+///            replaced in it (control characters by '_', what is not UTF-8 by U+FFFD), or when "__" does not say where
+///            its namespace ends. A forbidden beginning gets '_' in front. Work, attempt and swap tables are always
+///            hashed: "name_work_0123456789".
+/// Collision: where natural names of new tables in one schema, or of new columns in one table, are one in the store,
+///            one of them is kept: that which came spelled so, "users" before "Users" in a store that folds to lower
+///            case; else the first by the original's bytes (by its namespace's, where names are equal). The others are
 ///            hashed. Namespaces may be one in the store: they keep their spelling, and their tables are told apart.
-/// Meaning:   the same catalog gives the same names in every sync, in any order: a name depends on the stream (the
-///            field) alone, but for collisions. So when a catalog changes, only streams that fold into one name are in
-///            danger: where "users" joins "Users", it takes over that one's table with its rows, and "Users" goes on
-///            in a new table with a hash; when "users" leaves, "Users" comes back to the old one. Such are names that
-///            differ by case or Unicode's forms only, a namespace and none that mean the same schema, and, without
-///            schemas, "a__b" beside "b" of the namespace "a".
-///            Where graphemes end may change with a new version of Unicode, and with it a name that was cut there.
+/// Meaning:   the same catalog over the same tables gives the same names, in any order of the catalog. Where graphemes
+///            end may change with a new version of Unicode, and with it a new name that is cut there.
 /// Invariant: no two tables of the catalog, and no two columns of a table, are one in the store; none is one of the
 ///            meta columns, nor of those of a raw table. Names are NFC in UTF-8, without NUL and control characters.
 /// Errors:    Error(system) when `rules` are wrong: `longest` is less than 22 (_airbyte_generation_id), or what is
@@ -72,9 +79,11 @@ class TableNames {
  public:
   /// `default_schema`: the namespace of streams that have none. A store without schemas may do without: then the name
   /// of the table is the stream's alone. The empty namespace is another one, and has a hashed name.
-  TableNames(DestinationCatalog const& catalog, NameRules rules, std::string const& default_schema);
+  /// `there`: all tables of schemas(); the names of an empty store, where it is left out.
+  TableNames(DestinationCatalog const& catalog, NameRules rules, std::string const& default_schema,
+             TablesThere const& there = {});
 
-  /// Asserts that the stream is in the catalog.
+  /// Without columns. Asserts that the stream is in the catalog.
   StreamTables const& of(StreamDescriptor const& stream) const;
 
   /// All schemas that are needed, sorted, each spelling once; none in a store without them. Where case is ignored, a

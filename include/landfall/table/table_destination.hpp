@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <landfall/destination/destination.hpp>
 #include <landfall/destination/notices.hpp>
+#include <landfall/runtime/error.hpp>
 #include <landfall/table/naming.hpp>
 #include <landfall/table/row_reader.hpp>
 #include <landfall/table/table_operations.hpp>
@@ -48,15 +50,16 @@ class TableDestination : public Destination {
   awaitable<void> check() override;
 
   /// Warns of streams whose schema has no properties: of their records nothing would be stored but metadata.
-  /// Errors: Error(config) which names the stream, for what tables cannot do (plan_load, schema_of).
+  /// Settings of one stream that tables do not have fail that stream, when it is opened and started.
   awaitable<void> setup(DestinationCatalog const& catalog) override;
   awaitable<std::unique_ptr<StreamLoader>> open(DestinationStream const& stream) override;
 
-  /// Where the rows of a stream are. After setup().
+  /// Where the rows of a stream are, without the columns. After setup().
   StreamTables const& tables_of(StreamDescriptor const& stream) const;
 
  private:
   void warn_of_empty_tables(DestinationCatalog const& catalog);
+  awaitable<TablesThere> open_schema(Identifier schema);
 
   TableOperations& operations_;
   TableSettings settings_;
@@ -64,6 +67,7 @@ class TableDestination : public Destination {
   std::int64_t first_in_order_;  // of this process, for MetaColumns::read_order
   std::optional<TableNames> names_;
   bool has_warned_ = false;  // setup() may be called again
+  std::map<Identifier, Error> closed_schemas_;  // and why they cannot be used
 };
 
 }  // namespace landfall

@@ -106,9 +106,13 @@ class TableOperations {
   virtual awaitable<void> create_schema(Identifier schema) = 0;
   virtual awaitable<std::optional<ExistingTable>> find(TableName table) = 0;
 
-  /// The notes of all tables that are there in these schemas, without their fields. A schema that is missing has none;
+  /// All tables that are there in these schemas, with their notes, but without the fields of these; nothing for a table
+  /// that has none. A schema that is missing has none;
   /// a store without schemas has the one that is called "".
-  virtual awaitable<std::map<TableName, TableNote>> owners(std::vector<Identifier> schemas) = 0;
+  virtual awaitable<TablesThere> owners(std::vector<Identifier> schemas) = 0;
+
+  /// For a user: the SQL by which a column of theirs may be null.
+  virtual std::string allow_null_statement(TableName const& table, TableColumn const& column) const;
 
   /// Without a note nothing is written down.
   virtual awaitable<void> create(TableName table, TableSchema schema, std::optional<TableNote> note) = 0;

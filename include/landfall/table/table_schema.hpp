@@ -24,6 +24,7 @@ struct TableColumn {
   /// A row that does not name the column gets a value: it has a default, is generated or an identity. So is none of
   /// ours.
   bool filled_by_store = false;
+  bool computed_by_store = false;  ///< no row can name it at all: it is generated, or always an identity
   /// As found in the store: some of its values may be spelled as an older version of the store's code spelled them.
   /// alter() brings them over.
   bool outdated = false;

@@ -8,6 +8,7 @@
 
 #include "database.hpp"
 #include "sqlite_catalog.hpp"
+#include "sqlite_owners.hpp"
 #include "sqlite_tables.hpp"
 #include "table_reader.hpp"
 
@@ -38,9 +39,12 @@ std::string json_of(sqlite::Statement const& row, int place, ColumnType type) {
 }
 
 void print_rows(table_reader::Question const& asked) {
-  landfall::TableNames const names(asked.catalog, sqlite::name_rules(), "");
-  landfall::StreamTables const& tables = names.of(asked.stream);
   sqlite::Database database(asked.configuration.string("destination_path"), 5000);
+  sqlite::create_owners_table(database);
+  landfall::TablesThere there;
+  sqlite::add_tables(database, landfall::Identifier(), there);
+  landfall::TableNames const names(asked.catalog, sqlite::name_rules(), "", there);
+  landfall::StreamTables const& tables = names.of(asked.stream);
   auto const table = sqlite::find_table(database, tables.final_table);
   if (!table) return;
   landfall::SqlText sql;
@@ -48,7 +52,7 @@ void print_rows(table_reader::Question const& asked) {
   sql.list(sqlite::names_of(table->schema)) << " FROM " << tables.final_table << " ORDER BY rowid";
   sqlite::Statement row = database.prepare(sql);
   while (row.step()) {
-    table_reader::RowLine line(tables);
+    table_reader::RowLine line(*table);
     for (std::size_t i = 0; i < table->schema.columns.size(); ++i) {
       landfall::TableColumn const& column = table->schema.columns[i];
       line.add(column.name, json_of(row, static_cast<int>(i), column.type));
