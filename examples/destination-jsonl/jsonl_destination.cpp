@@ -113,13 +113,13 @@ landfall::awaitable<void> JsonlDestination::check() {
   co_await landfall::run_blocking([this] { probe_folder(path_); });
 }
 
-landfall::awaitable<void> JsonlDestination::setup(landfall::DestinationCatalog const& catalog) {
-  refuse_unsupported_modes(catalog);
+landfall::awaitable<void> JsonlDestination::setup(landfall::DestinationCatalog const&) {
   co_await landfall::run_blocking([this] { folder_.emplace(path_); });
 }
 
 landfall::awaitable<std::unique_ptr<landfall::StreamLoader>> JsonlDestination::open(
     landfall::DestinationStream const& stream) {
+  require_known_mode(stream);
   co_return std::make_unique<JsonlLoader>(*folder_, stream, format_, notices());
 }
 
@@ -128,19 +128,14 @@ landfall::awaitable<void> JsonlDestination::teardown(landfall::SyncOutcome) {
   co_return;
 }
 
-void refuse_unsupported_modes(landfall::DestinationCatalog const& catalog) {
+void require_known_mode(landfall::DestinationStream const& stream) {
   using landfall::DestinationSyncMode;
-  std::string refused;
-  for (auto const& stream : catalog.streams()) {
-    auto const mode = stream->destination_sync_mode;
-    replacement_of(*stream);
-    if (mode == DestinationSyncMode::append || mode == DestinationSyncMode::overwrite) continue;
-    refused += fmt::format("{}{} ({})", refused.empty() ? "" : ", ", to_string(stream->descriptor), to_string(mode));
-  }
-  if (refused.empty()) return;
+  auto const mode = stream.destination_sync_mode;
+  if (mode == DestinationSyncMode::append || mode == DestinationSyncMode::overwrite) return;
   throw landfall::config_error(
-      "files of JSON lines can be appended to and overwritten, nothing else. Choose append or overwrite for: {}",
-      refused);
+      "stream {}: files of JSON lines can be appended to and overwritten, and {} is neither: choose append or "
+      "overwrite",
+      to_string(stream.descriptor), to_string(mode));
 }
 
 }  // namespace jsonl

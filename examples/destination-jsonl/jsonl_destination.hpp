@@ -34,7 +34,7 @@ class JsonlDestination : public landfall::Destination {
   std::optional<DataFolder> folder_;  ///< from setup to teardown; locked
 };
 
-/// Errors: Error(config) which lists every stream whose mode these files cannot serve.
-void refuse_unsupported_modes(landfall::DestinationCatalog const& catalog);
+/// Errors: Error(config) where the mode of this stream is one that these files cannot serve.
+void require_known_mode(landfall::DestinationStream const& stream);
 
 }  // namespace jsonl

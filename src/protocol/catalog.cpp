@@ -126,23 +126,6 @@ class Part {
   std::string owner_;
 };
 
-/// Deduplication needs its columns. Only the column itself is looked for, not what a path means inside it; a schema
-/// without properties says nothing about columns.
-void refuse_unknown_column(DestinationStream const& stream, std::string_view name,
-                           std::vector<std::string> const& path) {
-  boost::json::value const* const properties = stream.json_schema.if_contains("properties");
-  if (path.empty() || properties == nullptr || !properties->is_object()) return;
-  if (properties->get_object().contains(path.front())) return;
-  throw config_error("stream {}: the schema has no column {}, which {} names", to_string(stream.descriptor),
-                     to_string(StreamDescriptor(path.front())), name);
-}
-
-void check_dedup_columns(DestinationStream const& stream) {
-  if (stream.destination_sync_mode != DestinationSyncMode::append_dedup) return;
-  refuse_unknown_column(stream, "cursor_field", stream.cursor_field);
-  for (auto const& path : stream.primary_key) refuse_unknown_column(stream, "primary_key", path);
-}
-
 DestinationStream read_stream(boost::json::value const& element, std::size_t index) {
   std::string const place = fmt::format("stream {} of the catalog", index + 1);
   if (!element.is_object()) throw config_error("{} must be an object", place);
@@ -164,7 +147,6 @@ DestinationStream read_stream(boost::json::value const& element, std::size_t ind
   result.minimum_generation_id = entry.optional_integer("minimum_generation_id");
   result.sync_id = entry.optional_integer("sync_id");
   result.include_files = entry.boolean_or_false("include_files");
-  check_dedup_columns(result);
   return result;
 }
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include <landfall/protocol/dedup_columns.hpp>
+
 namespace landfall {
 
 namespace {
@@ -10,6 +12,7 @@ namespace {
 /// Owns what it makes: it may outlive the task when it ignores its cancellation.
 awaitable<std::shared_ptr<StreamLoader>> open_and_start(Destination& destination,
                                                         std::shared_ptr<DestinationStream const> stream) {
+  require_dedup_columns(*stream);
   std::shared_ptr<StreamLoader> loader = co_await destination.open(*stream);
   if (!loader) throw system_error("open() returned no loader");
   co_await loader->start();

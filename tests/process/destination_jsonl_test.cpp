@@ -328,10 +328,6 @@ TEST_F(DestinationJsonl, BrokenFilesAreRefusedBeforeAnyRecord) {
     auto const one = Stream("users").configured();
     return json::serialize(json::object{{"streams", json::array{one, one}}});
   }();
-  auto const mode = [](char const* destination_mode) {
-    auto const one = Stream("users").mode(destination_mode).configured();
-    return json::serialize(json::object{{"streams", json::array{one}}});
-  };
   Row const table[] = {
       {"config is no JSON", "{", good_catalog, ""},
       {"config without a folder", "{}", good_catalog, "destination_path"},
@@ -340,9 +336,6 @@ TEST_F(DestinationJsonl, BrokenFilesAreRefusedBeforeAnyRecord) {
       {"catalog is no JSON", good_config, "{\"streams\":[", ""},
       {"catalog without streams", good_config, "{}", "streams"},
       {"a stream twice", good_config, twice, "users"},
-      {"append_dedup", good_config, mode("append_dedup"), "users"},
-      {"update", good_config, mode("update"), "users"},
-      {"soft_delete", good_config, mode("soft_delete"), "users"},
   };
   for (auto const& row : table) {
     SCOPED_TRACE(row.name);
@@ -353,6 +346,23 @@ TEST_F(DestinationJsonl, BrokenFilesAreRefusedBeforeAnyRecord) {
     EXPECT_TRUE(result.state_ids.empty());
     EXPECT_THAT(result.failure(), HasSubstr(row.message));
     EXPECT_FALSE(fs::exists(data()));
+  }
+}
+
+TEST_F(DestinationJsonl, AModeThatFilesDoNotHaveFailsItsStreamAlone) {
+  Stream const users("users");
+  std::vector<Stream> const wrong{Stream("a").mode("append_dedup"), Stream("b").mode("update"),
+                                  Stream("c").mode("soft_delete"), Stream("d").mode("overwrite").generations(5, 3)};
+  for (Stream const& other : wrong) {
+    SCOPED_TRACE(other.name);
+    fs::remove_all(data());
+    catalog({users, other});
+    auto const result = run(records(users, 0, 3) + records(other, 0, 3) + state(users, 1) + state(other, 2));
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.state_ids, ElementsAre(1));
+    EXPECT_THAT(result.failure(), HasSubstr("stream " + other.name + ": "));
+    EXPECT_EQ(rows_of("users.jsonl"), rows(0, 3));
+    EXPECT_FALSE(fs::exists(data() / (other.name + ".jsonl")));
   }
 }
 

@@ -1,4 +1,5 @@
 #include <landfall/protocol/catalog.hpp>
+#include <landfall/protocol/dedup_columns.hpp>
 
 #include <string>
 
@@ -180,19 +181,27 @@ TEST(Catalog, NamesWhatIsMissingOrWrong) {
   }
 }
 
-TEST(Catalog, DeduplicationNeedsItsColumnsInTheSchema) {
-  auto const json = [](std::string const& schema, std::string const& mode, std::string const& columns) {
-    return catalog_of(R"({"stream":{"name":"a","json_schema":)" + schema + R"(},"sync_mode":"incremental",)" +
-                      R"("destination_sync_mode":")" + mode + "\"," + columns + "}");
+TEST(Catalog, DeduplicationNeedsItsColumnsInTheSchemaAndWithoutThemItsStreamIsRefusedAlone) {
+  auto const refused = [](std::string const& schema, std::string const& mode, std::string const& columns) {
+    DestinationCatalog const catalog = DestinationCatalog::parse(
+        catalog_of(R"({"stream":{"name":"a","json_schema":)" + schema + R"(},"sync_mode":"incremental",)" +
+                   R"("destination_sync_mode":")" + mode + "\"," + columns + "}"));
+    try {
+      require_dedup_columns(*catalog.streams()[0]);
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      return error.message();
+    }
+    return std::string("no error");
   };
   std::string const schema = R"({"properties":{"id":{}}})";
-  EXPECT_EQ(refusal(json(schema, "append_dedup", R"("primary_key":[["id"],["other"]])")),
-            "config: stream a: the schema has no column other, which primary_key names");
-  EXPECT_EQ(refusal(json(schema, "append_dedup", R"("cursor_field":["at"])")),
-            "config: stream a: the schema has no column at, which cursor_field names");
-  EXPECT_EQ(refusal(json(schema, "append_dedup", R"("primary_key":[["id","x"]],"cursor_field":["id"])")), "no error");
-  EXPECT_EQ(refusal(json(schema, "append", R"("cursor_field":["at"])")), "no error");
-  EXPECT_EQ(refusal(json("{}", "append_dedup", R"("cursor_field":["at"])")), "no error");
+  EXPECT_EQ(refused(schema, "append_dedup", R"("primary_key":[["id"],["other"]])"),
+            "stream a: the schema has no column other, which primary_key names: choose a column that it has");
+  EXPECT_EQ(refused(schema, "append_dedup", R"("cursor_field":["at"])"),
+            "stream a: the schema has no column at, which cursor_field names: choose a column that it has");
+  EXPECT_EQ(refused(schema, "append_dedup", R"("primary_key":[["id","x"]],"cursor_field":["id"])"), "no error");
+  EXPECT_EQ(refused(schema, "append", R"("cursor_field":["at"])"), "no error");
+  EXPECT_EQ(refused("{}", "append_dedup", R"("cursor_field":["at"])"), "no error");
 }
 
 TEST(Catalog, NamesTheByteWhereTheFileBreaks) {

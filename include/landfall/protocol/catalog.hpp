@@ -54,8 +54,8 @@ class DestinationCatalog {
   explicit DestinationCatalog(std::vector<DestinationStream> streams);
 
   /// Reads a ConfiguredAirbyteCatalog. Unknown members are ignored.
-  /// Errors: Error(config) which names the stream and the member that is missing or has the wrong type, or the cursor
-  /// or key column of append_dedup that the schema does not have.
+  /// Errors: Error(config) which names the stream and the member that is missing or has the wrong type. (A key that the
+  /// schema does not have fails its own stream: require_dedup_columns().)
   static DestinationCatalog parse(std::string_view json);
 
   std::vector<std::shared_ptr<DestinationStream const>> const& streams() const noexcept { return streams_; }
