@@ -5,6 +5,9 @@
 #include <chrono>
 #include <limits>
 
+#include <boost/uuid/string_generator.hpp>
+#include <boost/uuid/uuid.hpp>
+
 #include <landfall/runtime/assert.hpp>
 
 namespace postgres {
@@ -128,6 +131,11 @@ void append_json(std::string& bytes, std::string_view json) {
 }
 
 void append_boolean(std::string& bytes, bool value) { append_value(bytes, static_cast<std::uint8_t>(value ? 1 : 0)); }
+
+void append_uuid(std::string& bytes, std::string_view text) {
+  boost::uuids::uuid const id = boost::uuids::string_generator()(text.begin(), text.end());
+  append_text(bytes, std::string_view(reinterpret_cast<char const*>(id.begin()), id.size()));
+}
 
 void append_integer(std::string& bytes, std::int64_t number) {
   append_value(bytes, static_cast<std::uint64_t>(number));

@@ -23,6 +23,8 @@ void append_null(std::string& bytes);
 void append_text(std::string& bytes, std::string_view text);
 void append_json(std::string& bytes, std::string_view json);
 void append_boolean(std::string& bytes, bool value);
+/// Of a UUID in its usual spelling.
+void append_uuid(std::string& bytes, std::string_view text);
 void append_integer(std::string& bytes, std::int64_t number);
 /// Of -12.50, as Cell::Kind::number has it.
 void append_number(std::string& bytes, std::string_view decimal);

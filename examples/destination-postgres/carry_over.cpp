@@ -1,8 +1,10 @@
 #include "carry_over.hpp"
 
 #include <landfall/runtime/error.hpp>
+#include <landfall/table/naming.hpp>
 #include <landfall/table/sql_text.hpp>
 
+#include "catalog.hpp"
 #include "server_error.hpp"
 
 namespace postgres {
@@ -28,7 +30,8 @@ constexpr SqlLiteral missing_columns =
     "pg_namespace AS ln ON ln.oid = l.collnamespace LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = "
     "a.attnum WHERE n.nspname = $1 AND c.relname = $2 AND NOT EXISTS (SELECT 1 FROM pg_attribute AS b WHERE b.attrelid "
     "= "
-    "f.oid AND b.attname = a.attname AND NOT b.attisdropped) ORDER BY a.attnum";
+    "f.oid AND b.attname = a.attname AND NOT b.attisdropped) AND a.attname NOT LIKE '\\_landfall\\_%' ORDER BY "
+    "a.attnum";
 
 // Of columns that both have. A default of another type may not fit.
 constexpr SqlLiteral defaults =
@@ -145,6 +148,20 @@ CarryOver::CarryOver(Connection& connection, TableName const& old, TableName con
   for (SqlLiteral const query : {names_of_indexes, statistics, replica_identity, publications}) {
     after_.add(query, {old.schema.text(), old.table.text()});
   }
+}
+
+landfall::TableSchema carry_columns(Connection& connection, TableName const& from, TableName const& to,
+                                    landfall::TableSchema schema) {
+  give_now(connection, missing_columns, from, to);
+  auto const there = schema_of(connection, to);
+  for (landfall::TableColumn const& column : schema_of(connection, from).columns) {
+    bool const is_ours = landfall::MetaColumns::is_of_waiting_rows(column.name.text());
+    landfall::TableColumn const* const same = there.find(column.name);
+    bool const is_carried = !is_ours && schema.find(column.name) == nullptr && same != nullptr &&
+                            same->type == column.type && same->foreign_type == column.foreign_type;
+    if (is_carried) schema.columns.push_back(column);
+  }
+  return schema;
 }
 
 void CarryOver::finish() { after_.carry_out(); }

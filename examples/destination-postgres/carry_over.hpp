@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <landfall/table/identifier.hpp>
+#include <landfall/table/table_schema.hpp>
 
 #include "connection.hpp"
 #include "remembered.hpp"
@@ -25,6 +25,11 @@ class CarryOver {
  private:
   Remembered after_;
 };
+
+/// Rows of `from` are to go to `to`: with the columns that `from` has beyond `schema`, of fields that left the stream
+/// while rows waited. Gives them to `to` where it lacks them. Returns: the columns that can be copied.
+landfall::TableSchema carry_columns(Connection& connection, landfall::TableName const& from,
+                                    landfall::TableName const& to, landfall::TableSchema schema);
 
 /// What none of this can do: for ExistingTable::immovable.
 std::vector<std::string> immovable_parts_of(Connection& connection, landfall::TableName const& table);

@@ -30,11 +30,20 @@ std::string kind_named(std::string const& relkind) {
   return "index";
 }
 
-landfall::TableState state_of(Connection& connection, TableName const& table) {
-  SqlText sql;
-  sql << "SELECT " << meta_column(landfall::MetaColumns::generation_id) << " FROM " << table << " LIMIT 1";
+landfall::TableState state_of(Connection& connection, TableName const& table, bool has_generations) {
+  SqlText sql, generation;
+  has_generations ? generation << meta_column(landfall::MetaColumns::generation_id) : generation << "NULL::bigint";
+  sql << "SELECT " << generation << " FROM " << table << " LIMIT 1";
   Result const found = connection.run(sql);
   return found.rows() == 0 ? landfall::TableState::empty() : landfall::TableState::with_rows(found.integer(0, 0));
+}
+
+/// In a table of ours a number with limits is what somebody has wanted.
+void leave_limits(landfall::TableSchema& schema) {
+  for (landfall::TableColumn& column : schema.columns) {
+    if (column.type != landfall::ColumnType::number || column.stored_as.empty()) continue;
+    column.foreign_type = std::exchange(column.stored_as, std::string());
+  }
 }
 
 }  // namespace
@@ -84,6 +93,7 @@ landfall::TableSchema schema_of(Connection& connection, TableName const& table) 
     schema.columns.back().computed_by_store = found.text(row, 4) == "t";
   }
   schema.primary_key = key_of(connection, table);
+  if (note_of(connection, table)) leave_limits(schema);
   return schema;
 }
 
@@ -98,8 +108,10 @@ std::optional<landfall::ExistingTable> look_at(Connection& connection, TableName
   found.schema = schema_of(connection, table);
   if (auto note = note_of(connection, table)) found.take_note(std::move(*note));
   found.immovable = immovable_parts_of(connection, table);
-  bool const is_ours = found.schema.find(meta_column(landfall::MetaColumns::generation_id)) != nullptr;
-  found.state = is_ours ? state_of(connection, table) : landfall::TableState::empty();
+  auto const has = [&](std::string_view column) { return found.schema.find(meta_column(column)) != nullptr; };
+  found.state = has(landfall::MetaColumns::raw_id)
+                    ? state_of(connection, table, has(landfall::MetaColumns::generation_id))
+                    : landfall::TableState::empty();
   return found;
 }
 

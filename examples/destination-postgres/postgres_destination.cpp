@@ -24,7 +24,7 @@ PostgresDestination::PostgresDestination(landfall::Configuration const& configur
 
 PostgresDestination::PostgresDestination(Settings const& settings)
     : PostgresStore(settings),
-      TableDestination(tables, table_settings(settings, PostgresStore::notices)),
+      TableDestination(tables, table_settings(settings, store_notices)),
       connections_(static_cast<std::uint64_t>(settings.connections)) {}
 
 landfall::ConnectorSpecification PostgresDestination::spec() { return specification(); }

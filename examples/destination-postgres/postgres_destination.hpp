@@ -10,8 +10,8 @@ namespace postgres {
 
 /// Made before the TableDestination which works on it.
 struct PostgresStore {
-  explicit PostgresStore(Settings settings) : tables(std::move(settings), notices) {}
-  landfall::Notices notices;
+  explicit PostgresStore(Settings settings) : tables(std::move(settings), store_notices) {}
+  landfall::Notices store_notices;
   PostgresTables tables;
 };
 

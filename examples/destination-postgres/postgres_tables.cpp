@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <landfall/runtime/error.hpp>
 
 #include "advisory_lock.hpp"
 #include "batch_marks.hpp"
 #include "carry_over.hpp"
 #include "catalog.hpp"
+#include "column_types.hpp"
 #include "key_index.hpp"
 #include "owners.hpp"
 #include "replica_identity.hpp"
@@ -116,6 +119,18 @@ void PostgresTables::tell(std::string const& text) const {
   if (!text.empty()) notices_.info(text);
 }
 
+void PostgresTables::tell_what_is_taken_over(TableName const& table, landfall::SchemaChange const& change) const {
+  for (auto const& [from, to] : change.retyped) {
+    if (from.stored_as.empty()) continue;
+    notices_.warn(fmt::format("{} is taken over: its column {} was {} and becomes {}", to_string(table),
+                              from.name.text(), from.stored_as, type_name(to).text()));
+  }
+  for (landfall::TableColumn const& column : change.added) {
+    if (column.name.text() != landfall::MetaColumns::generation_id) continue;
+    notices_.warn(fmt::format("{} is taken over: it gets a column {}", to_string(table), column.name.text()));
+  }
+}
+
 awaitable<void> PostgresTables::check() {
   TableName const table(Identifier(connections_.settings().schema), Identifier("_landfall_check"));
   auto try_out = [&table](Connection& connection) {
@@ -171,7 +186,13 @@ awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, T
   auto change_it = [&](Connection& connection) {
     lock_until_commit(connection, table);
     landfall::SchemaChange const left = landfall::change_between(table, schema_of(connection, table), wanted);
-    change_table(connection, table, left, wanted, note ? note->fields : std::map<Identifier, std::string>());
+    tell_what_is_taken_over(table, left);
+    std::int64_t const dropped_count =
+        change_table(connection, table, left, wanted, note ? note->fields : std::map<Identifier, std::string>());
+    if (dropped_count > 0) {
+      notices_.warn(fmt::format("{}: {} rows went, since their key is that of a newer row in the key's new type",
+                                to_string(table), dropped_count));
+    }
     if (note) write_note(connection, table, *note);
   };
   co_await connections_.transact(change_it);
@@ -229,7 +250,8 @@ awaitable<void> PostgresTables::move_rows(TableName from, TableName to, TableSch
   auto move = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
-    with_long_keys(connection, to, [&] { move_all(connection, from, to, schema); });
+    TableSchema const all = carry_columns(connection, from, to, schema);
+    with_long_keys(connection, to, [&] { move_all(connection, from, to, all); });
     drop_table(connection, from);
   };
   co_await connections_.transact(move);
@@ -240,8 +262,11 @@ awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema
   auto merge = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
-    tell(ensure_replica_identity(connection, to));
-    with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, schema, rule); });
+    std::string const done = ensure_replica_identity(connection, to);
+    auto const note = note_of(connection, to);
+    if (!note || note->final_table == to) tell(done);  // not of one that will take its place
+    TableSchema const all = carry_columns(connection, from, to, schema);
+    with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, all, rule); });
     if (source == Source::is_dropped) drop_table(connection, from);
   };
   co_await connections_.transact(merge);

@@ -56,6 +56,7 @@ class PostgresTables final : public landfall::TableOperations {
                      landfall::TableName const& source) const;
 
   void tell(std::string const& text) const;
+  void tell_what_is_taken_over(landfall::TableName const& table, landfall::SchemaChange const& change) const;
 
   Connections connections_;
   landfall::Notices notices_;

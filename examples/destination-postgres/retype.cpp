@@ -153,4 +153,36 @@ void read_anew(Connection& connection, TableName const& table, std::vector<Retyp
   give_types(connection, table, columns);
 }
 
+KeysThatMayMeet::KeysThatMayMeet(Connection& connection, TableName const& table, std::vector<Retype> const& columns,
+                                 std::vector<Identifier> const& key)
+    : connection_(connection), table_(table) {
+  auto const is_in_key = [&key](Retype const& column) { return std::ranges::find(key, column.to.name) != key.end(); };
+  if (std::ranges::none_of(columns, is_in_key)) return;
+  key_ = key;
+  SqlText sql;
+  sql << "CREATE TEMP TABLE _landfall_old_keys ON COMMIT DROP AS SELECT "
+      << Identifier(std::string(landfall::MetaColumns::raw_id)) << "::text AS id, ROW(";
+  for (std::size_t i = 0; i < key.size(); ++i)
+    sql << (i == 0 ? SqlLiteral("") : SqlLiteral(", ")) << key[i] << "::text";
+  sql << ")::text AS key FROM ONLY " << table;
+  connection.run(sql);
+}
+
+// Rows are told apart by their raw ids: their places change when the table is written anew.
+std::int64_t KeysThatMayMeet::drop_older() {
+  if (key_.empty()) return 0;
+  Identifier const id{std::string(landfall::MetaColumns::raw_id)};
+  SqlText sql;
+  sql << "WITH gone AS (DELETE FROM ONLY " << table_ << " WHERE ctid IN (SELECT q.place FROM (SELECT t.ctid AS place, "
+      << "row_number() OVER (w ORDER BY t." << Identifier(std::string(landfall::MetaColumns::extracted_at))
+      << " DESC, t.ctid DESC) AS rank, min(k.key) OVER w <> max(k.key) OVER w AS have_met FROM ONLY " << table_
+      << " AS t JOIN pg_temp._landfall_old_keys AS k ON k.id = t." << id << "::text WHERE ";
+  for (std::size_t i = 0; i < key_.size(); ++i) {
+    sql << (i == 0 ? SqlLiteral("t.") : SqlLiteral(" AND t.")) << key_[i] << " IS NOT NULL";
+  }
+  sql << " WINDOW w AS (PARTITION BY ";
+  sql.list(key_, "t.") << ")) AS q WHERE q.have_met AND q.rank > 1) RETURNING 1) SELECT count(*) FROM gone";
+  return connection_.run(sql).integer(0, 0);
+}
+
 }  // namespace postgres

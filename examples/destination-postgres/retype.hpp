@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,5 +22,25 @@ bool is_converted_by_server(landfall::TableColumn const& from, landfall::ColumnT
 void read_anew(Connection& connection, landfall::TableName const& table,
                std::vector<landfall::SchemaChange::Retype> const& columns,
                std::map<landfall::Identifier, std::string> const& fields, std::vector<landfall::Identifier> const& key);
+
+/// Rows whose keys become equal when columns of the key get another type: the newest one stays. Doubles from before
+/// stay as they are.
+class KeysThatMayMeet {
+ public:
+  /// Notes the keys; nothing, where none of these columns is in the key.
+  KeysThatMayMeet(Connection& connection, landfall::TableName const& table,
+                  std::vector<landfall::SchemaChange::Retype> const& columns,
+                  std::vector<landfall::Identifier> const& key);
+
+  bool may_have_met() const noexcept { return !key_.empty(); }
+
+  /// Returns how many rows went.
+  std::int64_t drop_older();
+
+ private:
+  Connection& connection_;
+  landfall::TableName const& table_;
+  std::vector<landfall::Identifier> key_;  // empty: nothing to do
+};
 
 }  // namespace postgres

@@ -20,12 +20,13 @@ struct Rule {
 };
 
 // The first one that fits.
-constexpr std::array<Rule, 48> rules = {{
+constexpr std::array<Rule, 49> rules = {{
     {"08", ErrorClass::transient, ""},  // connection exceptions
     {"22", ErrorClass::config, ""},     // data exceptions
     {"23502", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
     {"23503", ErrorClass::config, "the table has a foreign key: drop it, or load its other end first"},
-    {"23505", ErrorClass::config, "the table has a unique index that is not of this destination: drop it"},
+    {"23505", ErrorClass::config,
+     "the table has a unique index that is not of this destination: drop it, or make it one of the stream's key"},
     {"23514", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
     {"23", ErrorClass::config, "the table has a constraint that is not of this destination: drop it"},
     {"25006", ErrorClass::transient, "the server takes no changes: name the primary, not a standby"},
@@ -36,6 +37,8 @@ constexpr std::array<Rule, 48> rules = {{
     {"3D000", ErrorClass::config, "create the database, or name another"},
     {"3F000", ErrorClass::config, "create the schema, or name another"},
     {"40", ErrorClass::transient, ""},  // deadlock, serialization failure
+    {"42804", ErrorClass::config,
+     "a default, an index or a constraint that is not of this destination does not fit the column's type: drop it"},
     {"42P10", ErrorClass::config,
      "a publication publishes its updates or deletes by other columns than its replica identity has: change one of "
      "them",
@@ -120,6 +123,10 @@ std::string text_of(PGconn const* connection, PGresult const* result) {
     return one_line(PQerrorMessage(connection));
   }
   std::string text = fmt::format("{} (SQLSTATE {})", field_of(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+  // Names, never rows. Those that a unique index belongs to are not in the message.
+  if (std::string_view const table = field_of(result, PG_DIAG_TABLE_NAME); !table.empty()) {
+    text += fmt::format(" in {}.{}", field_of(result, PG_DIAG_SCHEMA_NAME), table);
+  }
   if (std::string_view const hint = field_of(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) {
     text += fmt::format("; hint: {}", hint);
   }
@@ -171,11 +178,17 @@ bool is_about_a_value(std::string_view sqlstate, std::string_view function) noex
   return sqlstate == "54000" && class_of(sqlstate, function) == ErrorClass::config;
 }
 
+bool is_about_a_constraint(std::string_view sqlstate) noexcept {
+  // A foreign key is looked after at the end of the statement: nobody knows which row it was.
+  return sqlstate == "23502" || sqlstate == "23505" || sqlstate == "23514" || sqlstate == "23P01";
+}
+
 bool is_about_the_session(std::string_view sqlstate) noexcept { return sqlstate == "25006"; }
 
 ServerError::ServerError(PGconn const* connection, PGresult const* result)
     : Error(class_of(sqlstate_of(result), function_of(result)), text_of(connection, result)),
       sqlstate(sqlstate_of(result)),
+      column(field_of(result, PG_DIAG_COLUMN_NAME)),
       function(function_of(result)),
       context(field_of(result, PG_DIAG_CONTEXT)),
       is_fatal(sqlstate.empty() || field_of(result, PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR") {}

@@ -25,6 +25,9 @@ std::string_view advice_for(std::string_view sqlstate, std::string_view function
 /// True when it is a value of a row that the server does not take.
 bool is_about_a_value(std::string_view sqlstate, std::string_view function = "") noexcept;
 
+/// True when it is a row that a constraint of the table does not take, and that row alone.
+bool is_about_a_constraint(std::string_view sqlstate) noexcept;
+
 /// True when another session may do better: that one takes no changes, though others may do by now.
 bool is_about_the_session(std::string_view sqlstate) noexcept;
 
@@ -38,6 +41,7 @@ struct ServerError : landfall::Error {
   std::optional<std::size_t> row_of_copy(std::string_view table) const;
 
   std::string sqlstate;  ///< or empty: the connection is lost, or did not come about
+  std::string column;    ///< of a constraint on one, without quotes
   std::string function;  ///< of the server's source; empty where it is not known
   std::string context;   ///< the server's own words about where it happened
   bool is_fatal = true;  ///< the connection is lost, or about to be

@@ -8,6 +8,7 @@
 #include "advisory_lock.hpp"
 #include "column_types.hpp"
 #include "key_index.hpp"
+#include "replica_identity.hpp"
 #include "retype.hpp"
 #include "views.hpp"
 
@@ -23,14 +24,16 @@ using landfall::TableSchema;
 namespace {
 
 void add_definition(SqlText& sql, TableColumn const& column) {
-  sql << column.name << " " << type_name(column.type);
+  sql << column.name << " " << type_name(column);
   if (!column.nullable) sql << " NOT NULL";
 }
 
 /// What is to be read anew is text as the server spells it until then.
 void add_retype(SqlText& sql, SchemaChange::Retype const& retype) {
   auto const& [from, to] = retype;
-  if (is_converted_by_server(from, to.type)) {
+  if (is_uuid(to)) {
+    sql << "ALTER COLUMN " << to.name << " TYPE uuid USING " << from.name << "::uuid";
+  } else if (is_converted_by_server(from, to.type)) {
     sql << "ALTER COLUMN " << to.name << " TYPE " << type_name(to.type) << " USING ";
     add_converted(sql, from, to.type);
   } else {
@@ -87,14 +90,18 @@ void create_table(Connection& connection, TableName const& table, TableSchema co
   create_key_index(connection, table, schema.primary_key);
 }
 
-void change_table(Connection& connection, TableName const& table, SchemaChange const& change, TableSchema const& wanted,
-                  std::map<Identifier, std::string> const& fields) {
+std::int64_t change_table(Connection& connection, TableName const& table, SchemaChange const& change,
+                          TableSchema const& wanted, std::map<Identifier, std::string> const& fields) {
+  KeysThatMayMeet keys(connection, table, change.retyped, wanted.primary_key);
   if (change.key_changes) drop_key_index(connection, table);
   ViewsInTheWay views(connection, table, names_of(change.retyped));
   alter_columns(connection, table, change);
   read_anew(connection, table, to_be_read_anew(change), fields, wanted.primary_key);
+  if (keys.may_have_met()) ensure_replica_identity(connection, table);
+  std::int64_t const dropped_count = keys.drop_older();
   views.make_again();
   if (change.key_changes) create_key_index(connection, table, wanted.primary_key);
+  return dropped_count;
 }
 
 }  // namespace postgres

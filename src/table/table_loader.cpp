@@ -79,6 +79,7 @@ void TableLoader::plan(std::optional<ExistingTable> const& final_table,
   }
   tables_.columns = column_names(stream_, settings_.names, there);
   schema_ = schema_of(stream_, tables_, settings_.layout);
+  if (final_table) keep_what_is_there(schema_, final_table->schema);
   note_ = note_for(stream_, tables_, schema_, settings_.default_schema);
   for (auto const* const found : {&final_table, &work_table}) {
     if (*found) note_.fields.insert((*found)->fields.begin(), (*found)->fields.end());  // fields that left the schema

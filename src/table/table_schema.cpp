@@ -92,12 +92,22 @@ void refuse_foreign_table(TableName const& table, TableSchema const& actual) {
     Identifier const name{std::string(meta.name)};
     TableColumn const* const column = actual.find(name);
     if (column != nullptr && column->foreign_type.empty() && column->type == meta.type) continue;
+    if (column == nullptr && meta.name == MetaColumns::generation_id) continue;
     throw config_error(
         "{} is no table of this destination: its column {} {}. Rename that table, or choose another schema or prefix",
         to_string(table), meta.name,
         column == nullptr              ? std::string("is missing")
         : column->foreign_type.empty() ? fmt::format("is {}, not {}", to_string(column->type), to_string(meta.type))
                                        : fmt::format("is {}", column->foreign_type));
+  }
+}
+
+void keep_what_is_there(TableSchema& wanted, TableSchema const& actual) {
+  for (TableColumn& column : wanted.columns) {
+    TableColumn const* const there = actual.find(column.name);
+    if (there == nullptr) continue;
+    column.nullable = there->nullable;
+    if (column.name.text() == MetaColumns::raw_id) column.stored_as = there->stored_as;
   }
 }
 
@@ -112,7 +122,7 @@ SchemaChange change_between(TableName const& table, TableSchema const& actual, T
       throw config_error(
           "{}: the column {} is {}, which no sync has made: rename it, or choose another schema or prefix",
           to_string(table), column.name.text(), there->foreign_type);
-    } else if (there->type != column.type) {
+    } else if (there->type != column.type || there->stored_as != column.stored_as) {
       change.retyped.push_back({*there, column});
       change.retyped.back().to.nullable = column.nullable && there->nullable;
     } else if (there->nullable && !column.nullable) {

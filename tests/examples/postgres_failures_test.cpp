@@ -323,7 +323,7 @@ TEST_F(PostgresFailures, AUniqueIndexOfOthersIsNamed) {
   database.run(sql_of("CREATE UNIQUE INDEX theirs ON users (id)"));
   run(tables.copy_in(two_rows_for(users, 1)));
   Error const error = failure_of(tables.copy_in(two_rows_for(users, 2)));
-  EXPECT_EQ(error.error_class(), ErrorClass::config);
+  EXPECT_EQ(error.error_class(), ErrorClass::rejected_records);
   EXPECT_THAT(error.message(), HasSubstr("\"theirs\""));
   EXPECT_THAT(error.message(), HasSubstr("unique index that is not of this destination: drop it"));
   EXPECT_THAT(error.message(), Not(HasSubstr("(1)"))) << "a value";

@@ -106,6 +106,8 @@ TEST_F(PostgresTablesTest, AnUpsertLeavesTablesThatInheritAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Postgres, TableChangesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
+INSTANTIATE_TEST_SUITE_P(Postgres, TableMeetingContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Postgres, TableValuesContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Postgres, TableOperationsContract,

@@ -28,6 +28,10 @@ struct TableColumn {
   /// As found in the store: some of its values may be spelled as an older version of the store's code spelled them.
   /// alter() brings them over.
   bool outdated = false;
+  /// As found in the store, where it is another type than `type` has there, that holds the same: a raw id may be a
+  /// "uuid", and stays one; any other column becomes the usual one, as it does where the values are limited
+  /// ("numeric(38,9)", of another destination's table).
+  std::string stored_as;
   /// As found in the store, where it is none of the types that we make: then `type` says nothing.
   std::string foreign_type;
   friend bool operator==(TableColumn const&, TableColumn const&) = default;
@@ -87,7 +91,14 @@ struct SchemaChange {
 };
 
 /// Errors: Error(config) which names the table: a meta column is missing or of another type, so it is none of ours.
+/// Only
+///         the generation may be missing: earlier destinations had none.
 void refuse_foreign_table(TableName const& table, TableSchema const& actual);
+
+/// What is there and stays: NOT NULL on columns of ours that a user wants it on, and the type of the raw id. `wanted`
+/// is changed to that, so that all tables of the stream are alike, and a record that the final table would not take is
+/// rejected when it is loaded, not when rows are merged.
+void keep_what_is_there(TableSchema& wanted, TableSchema const& actual);
 
 /// Columns are compared by name; their order does not matter. One that is not wanted is left alone, and so is a NOT
 /// NULL where null is wanted: somebody has put it there. Errors: Error(config) which names the table and the column: a
