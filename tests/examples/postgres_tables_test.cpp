@@ -20,11 +20,18 @@ class PostgresStore final : public TableStore {
     for (int row = 0; row < found.rows(); ++row) {
       std::string text;
       for (int column = 4; column < PQnfields(found.get()); ++column) {
-        text += (text.empty() ? "" : " ") + (found.is_null(row, column) ? std::string("-") : found.text(row, column));
+        text += (text.empty() ? "" : " ") + value_of(found, row, column);
       }
       texts.push_back(text);
     }
     return texts;
+  }
+
+  static std::string value_of(postgres::Result const& found, int row, int column) {
+    if (found.is_null(row, column)) return "-";
+    constexpr Oid boolean = 16;
+    if (PQftype(found.get(), column) == boolean) return found.text(row, column) == "t" ? "true" : "false";
+    return found.text(row, column);
   }
 
   std::vector<std::string> metas(TableName const& table) override {

@@ -10,6 +10,7 @@
 #include "database.hpp"
 #include "examples/scratch_folder.hpp"
 #include "examples/sqlite_fixture.hpp"
+#include "sqlite_catalog.hpp"
 #include "table/table_changes_contract.hpp"
 
 namespace landfall {
@@ -24,15 +25,23 @@ class SqliteStore final : public TableStore {
     SqlText sql;
     sql << "SELECT * FROM " << table;
     sqlite::Statement found = database.prepare(sql);
+    auto const columns = sqlite::schema_of(database, table).columns;
     std::vector<std::string> texts;
     while (found.step()) {
       std::string text;
       for (int column = 4; column < found.column_count(); ++column) {
-        text += (text.empty() ? "" : " ") + (found.is_null(column) ? std::string("-") : found.text(column));
+        bool const is_boolean = columns.at(static_cast<std::size_t>(column)).type == ColumnType::boolean;
+        text += (text.empty() ? "" : " ") + value_of(found, column, is_boolean);
       }
       texts.push_back(text);
     }
     return texts;
+  }
+
+  static std::string value_of(sqlite::Statement const& found, int column, bool is_boolean) {
+    if (found.is_null(column)) return "-";
+    if (is_boolean) return found.integer(column) != 0 ? "true" : "false";
+    return found.text(column);
   }
 
   std::vector<std::string> metas(TableName const& table) override {
