@@ -199,7 +199,8 @@ class TheRunner(unittest.TestCase):
         ]:
             with tempfile.TemporaryDirectory() as folder:
                 os.mkdir(os.path.join(folder, "one"))
-                for name, content in [("features.json", {"typed_columns": "", "cdc_soft_delete": ""}), ("one/case.json", case)]:
+                features = {"typed_columns": "", "cdc_soft_delete": "", "isolates_deep_records": ""}
+                for name, content in [("features.json", features), ("one/case.json", case)]:
                     with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                         json.dump(content, file)
                 run = Run("--cases", folder)

@@ -112,6 +112,31 @@ def plain_time(value):
     return value.replace("Z", "+00:00")
 
 
+TIMESTAMP = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?([Zz]|[+-]\d\d(?::\d\d)?)?$")
+
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d$")
+
+
+def part_of_timestamp(part):
+    """Of a timestamp a column gets the part that it holds, as it is written."""
+
+    def value_of(value):
+        found = TIMESTAMP.match(value)
+        if not found:
+            return value + "T00:00:00Z" if part.startswith(("date-time", "timestamp")) and DATE.match(value) else value
+        year, month, day, minutes, seconds, zone = found.groups()
+        time = minutes + (seconds or ":00")
+        return {
+            "date": f"{year}-{month}-{day}",
+            "time_without_timezone": time,
+            "time_with_timezone": time + (zone or "Z").upper(),
+            "timestamp_without_timezone": f"{year}-{month}-{day}T{time}",
+        }.get(part, value)
+
+    return value_of
+
+
 CONVERSIONS = {
     "integer": integer_of,
     "number": number_of,
@@ -128,9 +153,11 @@ def conversion_of(schema):
     types = [one for one in ([types] if isinstance(types, str) else types) if one != "null"]
     if len(types) != 1:
         return lambda value: value
-    return CONVERSIONS.get(schema.get("format") if types[0] == "string" else None) or CONVERSIONS.get(
-        types[0], lambda value: value
-    )
+    convert = CONVERSIONS.get(schema.get("format") if types[0] == "string" else None)
+    if convert is None:
+        return CONVERSIONS.get(types[0], lambda value: value)
+    part = part_of_timestamp(schema.get("airbyte_type", schema["format"]))
+    return lambda value: convert(part(value))
 
 
 # The store.
@@ -184,16 +211,19 @@ class Stream:
         self.store = read_store(self.path)
         self.begin()
 
-    def fit(self, row):
-        """A row with the columns of the schema, and no others; what does not fit is null and noted."""
+    def fit(self, row, is_stored=False):
+        """A row with the columns of the schema; what does not fit is null and noted. A stored one keeps what it has."""
         if not TYPED:
             return row
-        fitted = {name: value for name, value in row.items() if name.startswith("_airbyte_")}
+        fitted = {name: value for name, value in row.items() if is_stored or name.startswith("_airbyte_")}
         for name, conversion in self.columns.items():
             fitted[name] = None
             try:
-                if row.get(name) is not None:
-                    fitted[name] = conversion(row[name])
+                value = row.get(name)
+                if is_stored and conversion is boolean_of:
+                    value = {"true": True, "false": False}.get(value, value)
+                if value is not None:
+                    fitted[name] = conversion(value)
             except (ValueError, TypeError, ArithmeticError, AttributeError):
                 change = {"field": name, "change": "NULLED", "reason": "DESTINATION_SERIALIZATION_ERROR"}
                 fitted["_airbyte_meta"]["changes"].append(change)
@@ -208,7 +238,7 @@ class Stream:
     def begin(self):
         staged = self.store["staged"]
         if not self.replaces():  # old rows get the columns that the new ones have
-            self.store["rows"] = [self.fit(row) for row in self.store["rows"]]
+            self.store["rows"] = [self.fit(row, is_stored=True) for row in self.store["rows"]]
         if not self.replaces():
             self.rows = self.store["rows"]
             for rows in staged.values():
@@ -263,7 +293,8 @@ class Stream:
             if age < self.age_of(old):
                 return
             self.rows.remove(old)
-        if row.get("_ab_cdc_deleted_at") is not None:
+        deleted = row.get("_ab_cdc_deleted_at")
+        if deleted is not None and deleted is not False and deleted != "":
             self.deleted[key] = age
         else:
             self.rows.append(row)
@@ -273,8 +304,8 @@ class Stream:
 
     def age_of(self, row):
         cursor = row.get(self.cursor) if self.cursor else None
-        age = (cursor is not None, cursor if cursor is not None else 0, row["_airbyte_extracted_at"])
-        return age if self.cursor else (False, 0, row["_airbyte_extracted_at"])
+        rank = 0 if cursor is None else 2 if isinstance(cursor, str) else 1  # numbers before texts
+        return (rank, 0 if cursor is None else cursor, row["_airbyte_extracted_at"])
 
     def commit(self):
         write_store(self.path, self.store)
