@@ -65,7 +65,7 @@ awaitable<void> Rejector::reject(TaskLauncher& launcher, RecordBatch batch, std:
   if (others_are >= BatchState::persisted) co_await launcher.handle_persisted(stream, between(batch, numbers));
   if (sink_ == nullptr) {
     throw config_error(
-        "record {} of stream {} cannot be loaded: {}. Mend it at the source, or name a reject file (--reject-file) to "
+        "record {} of stream {} cannot be loaded: {}. Fix it at the source, or name a reject file (--reject-file) to "
         "load the rest without such records",
         rejected.front().number, to_string(stream), rejected.front().reason);
   }

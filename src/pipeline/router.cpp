@@ -248,7 +248,7 @@ void Router::add_unreadable(Stream& stream, std::string_view reason, std::string
 // What was read of it is loaded and acknowledged, the others go on.
 void Router::break_off(Stream& stream, std::string_view reason) {
   Error error = config_error(
-      "record {} of stream {} cannot be loaded: {}. Mend it at the source, or name a reject file (--reject-file) to "
+      "record {} of stream {} cannot be loaded: {}. Fix it at the source, or name a reject file (--reject-file) to "
       "load the rest without such records",
       stream.next_number(), to_string(stream.queue->stream->descriptor), reason);
   error.add_context(fmt::format("line {}", line_number_));
