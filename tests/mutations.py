@@ -239,7 +239,7 @@ MUTATIONS = [
     ("what an attempt left is mixed with the next", "src/table/table_loader.cpp",
      "co_await operations_.drop(tables_.attempt_table);", ""),
     ("a table that will be replaced is changed before", "src/table/table_loader.cpp",
-     "if (!is_replaced) co_await ensure(tables_.final_table);", "co_await ensure(tables_.final_table);"),
+     "if (!is_replacement(plan_.when_complete)) co_await ensure(tables_.final_table);", "co_await ensure(tables_.final_table);"),
     ("a batch that was begun is not looked up", "src/table/table_loader.cpp",
      "if (may_be_loaded(records.id())) records", "if (false) records"),
     ("halves of a batch are looked up as one", "src/table/table_loader.cpp",

@@ -120,7 +120,7 @@ TEST_F(OddInput, ARecordThatIsTooDeepBreaksOffItsStreamAlone) {
       auto const report = sync.run();
       EXPECT_EQ(
           error_of(report),
-          "config: line 5: record 2 of stream users cannot be loaded: JSON nested deeper than 4096 levels. Mend it "
+          "config: line 5: record 2 of stream users cannot be loaded: JSON nested deeper than 4096 levels. Fix it "
           "at the source, or name a reject file (--reject-file) to load the rest without such records");
       EXPECT_EQ(sync.destination.durable(StreamDescriptor("users")), rows_of({0, 1}));
       EXPECT_EQ(sync.destination.durable(StreamDescriptor("orders")).size(), 19U);
