@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -259,11 +260,14 @@ std::int64_t convert(Database& database, Alteration const& alteration) {
 /// go first, and together.
 std::int64_t convert_in_parts(Database& database, Alteration alteration) {
   constexpr std::ptrdiff_t columns_at_once = 25;
-  std::vector<Converted> columns = std::move(alteration.columns);
   auto const decides = [&](Converted const& column) {
     return alteration.is_key(column) || column.column == alteration.cursor;
   };
-  auto end = std::ranges::stable_partition(columns, decides).begin();
+  std::vector<Converted> columns;
+  std::ranges::copy_if(alteration.columns, std::back_inserter(columns), decides);
+  auto const deciding_count = static_cast<std::ptrdiff_t>(columns.size());
+  std::ranges::remove_copy_if(alteration.columns, std::back_inserter(columns), decides);
+  auto end = columns.begin() + deciding_count;
   std::int64_t dropped = 0;
   for (auto begin = columns.begin(); begin != columns.end(); begin = end) {
     end += std::clamp<std::ptrdiff_t>(columns_at_once - (end - begin), 0, columns.end() - end);
