@@ -66,7 +66,7 @@ class TableDestination : public Destination {
   std::string run_;              // of this process, for BatchMark
   std::int64_t first_in_order_;  // of this process, for MetaColumns::read_order
   std::optional<TableNames> names_;
-  bool has_warned_ = false;  // setup() may be called again
+  bool has_warned_ = false;                     // setup() may be called again
   std::map<Identifier, Error> closed_schemas_;  // and why they cannot be used
 };
 
