@@ -86,9 +86,7 @@ endfunction()
 
 # g++ 12 thinks of the text in an empty optional<string> as uninitialized where much is inlined: in tests.
 set(landfall_test_options $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-if(LANDFALL_SANITIZE)
-  list(APPEND landfall_test_options -O0)  # the library is optimised; to optimise instrumented tests, too, takes as long
-endif()
+# Optimised as the library is: simdjson.h lays its parser out in another way in a file that is compiled with -O0.
 
 # The tests of a program, each as one of ctest's. Under a sanitizer many take less time than their process needs to
 # begin: there each of ctest's is a quarter of the program. COST: those with a higher one begin first.
