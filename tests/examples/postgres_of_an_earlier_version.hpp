@@ -4,8 +4,8 @@
 
 namespace postgres {
 
-/// What the version before _landfall_owners left (pg_dump): a table of append_dedup with a column of each type, and rows
-/// that wait, since their merge had failed.
+/// What the version before _landfall_owners left (pg_dump): a table of append_dedup with a column of each type, and
+/// rows that wait, since their merge had failed.
 inline constexpr landfall::SqlLiteral tables_of_an_earlier_version = R"sql(
 CREATE TABLE public._landfall_batches (
     stream text NOT NULL,
