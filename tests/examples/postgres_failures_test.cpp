@@ -204,7 +204,12 @@ TEST_F(PostgresFailures, ADeadlockIsTriedAgain) {
     return tables.upsert(waiting, users, schema(true), rule(), TableOperations::Source::is_dropped);
   };
   RealCall<void> merge(pool.get_executor(), upsert());
-  while (count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) std::this_thread::sleep_for(milliseconds(5));
+  auto const waits_for_the_table = [&] {
+    return count(
+               "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'waiting'::regclass AND "
+               "database = (SELECT oid FROM pg_database WHERE datname = current_database())") > 0;
+  };
+  while (!waits_for_the_table()) std::this_thread::sleep_for(milliseconds(5));
   other.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
   Error const error = merge.failure();
   EXPECT_EQ(error.error_class(), ErrorClass::transient);
