@@ -55,6 +55,14 @@ awaitable<void> write(RejectSink& sink, std::shared_ptr<ToWrite const> what) {
 
 }  // namespace
 
+Error cannot_be_loaded(RecordNumber record, StreamDescriptor const& stream, std::string_view reason) {
+  return config_error(
+      "record {} of stream {} cannot be loaded: {}. Fix it at the source, or name a reject file (--reject-file) to "
+      "load "
+      "the rest without such records",
+      record, to_string(stream), reason);
+}
+
 awaitable<void> Rejector::reject(TaskLauncher& launcher, RecordBatch batch, std::vector<RejectedRecord> rejected,
                                  BatchState others_are) {
   LANDFALL_ASSERT(!rejected.empty());
@@ -63,12 +71,7 @@ awaitable<void> Rejector::reject(TaskLauncher& launcher, RecordBatch batch, std:
   StreamDescriptor const stream = batch.stream().descriptor;
   // Whatever becomes of the rejected ones: if they fail the stream, this remains true.
   if (others_are >= BatchState::persisted) co_await launcher.handle_persisted(stream, between(batch, numbers));
-  if (sink_ == nullptr) {
-    throw config_error(
-        "record {} of stream {} cannot be loaded: {}. Fix it at the source, or name a reject file (--reject-file) to "
-        "load the rest without such records",
-        rejected.front().number, to_string(stream), rejected.front().reason);
-  }
+  if (sink_ == nullptr) throw cannot_be_loaded(rejected.front().number, stream, rejected.front().reason);
   auto const what = std::make_shared<ToWrite const>(std::move(batch), std::move(rejected));
   PhaseRunner::Attempt<void> attempt = [this, what] { return write(*sink_, what); };
   std::optional<Error> failure;

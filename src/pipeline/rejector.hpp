@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include <landfall/destination/batch.hpp>
@@ -7,11 +8,17 @@
 #include <landfall/destination/reject_sink.hpp>
 #include <landfall/destination/rejected_records.hpp>
 #include <landfall/launcher/phase_runner.hpp>
+#include <landfall/protocol/stream_descriptor.hpp>
 #include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/error.hpp>
 
 namespace landfall {
 
 class TaskLauncher;
+
+/// What a stream fails with at a record that cannot be loaded when there is no reject file: Error(config) with the way
+/// out. `reason` completes the sentence "it cannot be loaded: ...".
+Error cannot_be_loaded(RecordNumber record, StreamDescriptor const& stream, std::string_view reason);
 
 /// What becomes of records that cannot be loaded: they are written to the reject sink first, then they count as
 /// accounted for.

@@ -7,6 +7,7 @@
 
 #include <landfall/runtime/assert.hpp>
 
+#include "pipeline/rejector.hpp"
 #include "pipeline/unreadable.hpp"
 #include "protocol/lone_surrogates.hpp"
 
@@ -247,10 +248,7 @@ void Router::add_unreadable(Stream& stream, std::string_view reason, std::string
 
 // What was read of it is loaded and acknowledged, the others go on.
 void Router::break_off(Stream& stream, std::string_view reason) {
-  Error error = config_error(
-      "record {} of stream {} cannot be loaded: {}. Fix it at the source, or name a reject file (--reject-file) to "
-      "load the rest without such records",
-      stream.next_number(), to_string(stream.queue->stream->descriptor), reason);
+  Error error = cannot_be_loaded(stream.next_number(), stream.queue->stream->descriptor, reason);
   error.add_context(fmt::format("line {}", line_number_));
   StreamStatus const status = stream.incomplete ? StreamStatus::incomplete : StreamStatus::missing;
   EndOfStream end(status, stream.next_number(), false, false);
