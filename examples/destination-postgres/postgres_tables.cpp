@@ -86,6 +86,7 @@ landfall::ValueLimits value_limits() {
   limits.json_depth = 5'000;  // it has a stack for some 12,000, if max_stack_depth is the usual
   limits.first_year = -4712;
   limits.last_year = 294'275;
+  limits.fraction_digits = 6;
   return limits;
 }
 

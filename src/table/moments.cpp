@@ -1,5 +1,6 @@
 #include "table/moments.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +11,7 @@
 namespace landfall {
 namespace {
 
-constexpr std::size_t longest_fraction = 9;
+constexpr unsigned longest_fraction = 9;
 
 struct Date {
   std::int64_t year = 0;  ///< 0 is 1 BC
@@ -200,11 +201,10 @@ char* write_time(Time const& time, char* out) noexcept {
   out = write_two_digits(time.minute, out);
   *out++ = ':';
   out = write_two_digits(time.second, out);
-  std::string_view const fraction = time.fraction.substr(0, longest_fraction);
-  if (fraction.empty()) return out;
+  if (time.fraction.empty()) return out;
   *out++ = '.';
-  std::memcpy(out, fraction.data(), fraction.size());
-  return out + fraction.size();
+  std::memcpy(out, time.fraction.data(), time.fraction.size());
+  return out + time.fraction.size();
 }
 
 char* write_offset(Offset const& offset, char* out) noexcept {
@@ -245,9 +245,12 @@ bool is_within(Date const& date, ValueLimits const& limits) noexcept {
   return date.year >= limits.first_year && date.year <= limits.last_year;
 }
 
-Fit fit_of(Time const& time) noexcept {
-  if (time.fraction.size() <= longest_fraction) return Fit::whole;
-  bool const is_all = time.fraction.find_first_not_of('0', longest_fraction) == std::string_view::npos;
+/// Cuts off what the store does not keep of a second.
+Fit cut_fraction(Time& time, ValueLimits const& limits) noexcept {
+  std::size_t const kept = std::min(limits.fraction_digits, longest_fraction);
+  if (time.fraction.size() <= kept) return Fit::whole;
+  bool const is_all = time.fraction.find_first_not_of('0', kept) == std::string_view::npos;
+  time.fraction = time.fraction.substr(0, kept);
   return is_all ? Fit::whole : Fit::cut;
 }
 
@@ -299,15 +302,16 @@ bool read_whole_time(std::string_view text, Time& time, Offset& offset) noexcept
   return true;
 }
 
-Fit read_time(std::string_view text, bool has_zone, TextArena& arena, Cell& cell) {
+Fit read_time(std::string_view text, bool has_zone, ValueLimits const& limits, TextArena& arena, Cell& cell) {
   Time time;
   Offset offset;
   if (!read_whole_time(text, time, offset)) return Fit::no_such_value;
+  Fit const fit = cut_fraction(time, limits);
   char* const begin = arena.take(longest_moment);
   char* end = write_time(time, begin);
   if (has_zone) end = write_offset(offset, end);
   set_moment(text, begin, end, arena, cell);
-  return fit_of(time);
+  return fit;
 }
 
 Fit read_timestamp(std::string_view text, bool has_zone, ValueLimits const& limits, TextArena& arena, Cell& cell) {
@@ -319,6 +323,7 @@ Fit read_timestamp(std::string_view text, bool has_zone, ValueLimits const& limi
     go_to_next_day(date);
   }
   if (!is_within(date, limits)) return Fit::too_large;
+  Fit const fit = cut_fraction(time, limits);
 
   char* const begin = arena.take(longest_moment);
   char* end = write_date(date, begin);
@@ -326,7 +331,7 @@ Fit read_timestamp(std::string_view text, bool has_zone, ValueLimits const& limi
   end = write_time(time, end);
   if (has_zone) end = write_offset(offset, end);
   set_moment(text, begin, write_era(date, end), arena, cell);
-  return fit_of(time);
+  return fit;
 }
 
 }  // namespace
@@ -336,9 +341,9 @@ Fit read_moment(ColumnType type, std::string_view text, ValueLimits const& limit
     case ColumnType::date:
       return read_date(text, limits, arena, cell);
     case ColumnType::time:
-      return read_time(text, false, arena, cell);
+      return read_time(text, false, limits, arena, cell);
     case ColumnType::time_with_timezone:
-      return read_time(text, true, arena, cell);
+      return read_time(text, true, limits, arena, cell);
     case ColumnType::timestamp:
       return read_timestamp(text, false, limits, arena, cell);
     case ColumnType::timestamp_with_timezone:

@@ -90,6 +90,37 @@ class PostgresSync : public PostgresFixture {
   std::unique_ptr<landfall::StreamLoader> loader;
 };
 
+// ---- what the server cannot tell apart ----
+
+TEST_F(PostgresSync, KeysThatDifferInNanosecondsNeverBecomeOne) {
+  constexpr char const* types[] = {R"("format":"date-time","airbyte_type":"timestamp_with_timezone")",
+                                   R"("format":"date-time","airbyte_type":"timestamp_without_timezone")",
+                                   R"("format":"time","airbyte_type":"time_without_timezone")",
+                                   R"("format":"time","airbyte_type":"time_with_timezone")"};
+  for (std::string const type : types) {
+    SCOPED_TRACE(type);
+    run(tables.drop(users));
+    set_fields(R"("id":{"type":"string",)" + type + "}");
+    begin();
+    EXPECT_THAT(rejected({{R"({"id":"2024-01-01T00:00:00.1234561"})"},
+                          {R"({"id":"2024-01-01T00:00:00.123456000"})"},
+                          {R"({"id":"2024-01-01T00:00:00.1234564"})"}}),
+                ElementsAre(100, 102));
+    load({{R"({"id":"2024-01-01T00:00:00.123456"})"}, {R"({"id":"2024-01-01T00:00:00.123457"})"}});
+    close();
+    EXPECT_EQ(ask("SELECT count(*) FROM users"), Rows{"2"});
+  }
+}
+
+TEST_F(PostgresSync, ACursorThatLosesNanosecondsIsTakenAndNoted) {
+  set_fields(R"("id":{"type":"integer"},"at":{"type":"string","format":"date-time"})");
+  stream.cursor_field = {"at"};
+  sync({{R"({"id":1,"at":"2024-01-01T00:00:00.1234567Z"})"}});
+  EXPECT_EQ(ask("SELECT to_char(at AT TIME ZONE 'UTC', 'HH24:MI:SS.US'), _airbyte_meta #>> '{changes,0,change}' "
+                "FROM users"),
+            Rows{"00:00:00.123456 TRUNCATED"});
+}
+
 // ---- constraints of users ----
 
 TEST_F(PostgresSync, APrimaryKeyOfTheUsersStays) {

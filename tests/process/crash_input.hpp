@@ -71,6 +71,7 @@ struct SourceStream {
   Rows old_rows;  // from before the first attempt
   Rows kept;      // whole rows that earlier attempts have left, which count
   bool replaced = false;
+  bool was_sent_whole = false;  // in some attempt: a replacement that is cut off then is finished by the next one
 };
 
 /// What is fed in one attempt, and what of it belongs to whom.

@@ -339,6 +339,23 @@ TEST(Moments, YearsAreWhatTheStoreTakes) {
             "1000000000-12-31T23:59:59.123456789-15:59 BC, cut");
 }
 
+TEST(Moments, AFractionHasTheDigitsThatTheStoreKeeps) {
+  ValueLimits limits;
+  limits.fraction_digits = 6;
+  auto const timestamp = ColumnType::timestamp_with_timezone;
+  EXPECT_EQ(moment_of(timestamp, "2024-01-31T12:34:56.123456789Z", limits), "2024-01-31T12:34:56.123456Z, cut");
+  EXPECT_EQ(moment_of(timestamp, "2024-01-31T12:34:56.123456000Z", limits), "2024-01-31T12:34:56.123456Z");
+  EXPECT_EQ(moment_of(timestamp, "2024-01-31T12:34:56.1234Z", limits), "2024-01-31T12:34:56.1234Z");
+  EXPECT_EQ(moment_of(ColumnType::timestamp, "2024-01-31T12:34:56.1234567", limits), "2024-01-31T12:34:56.123456, cut");
+  EXPECT_EQ(moment_of(ColumnType::time, "23:59:59.9999999", limits), "23:59:59.999999, cut");
+  EXPECT_EQ(moment_of(ColumnType::time_with_timezone, "12:34:56.1234567+01:00", limits), "12:34:56.123456+01:00, cut");
+  limits.fraction_digits = 0;
+  EXPECT_EQ(moment_of(timestamp, "2024-01-31T12:34:56.5Z", limits), "2024-01-31T12:34:56Z, cut");
+  EXPECT_EQ(moment_of(timestamp, "2024-01-31T12:34:56.0Z", limits), "2024-01-31T12:34:56Z");
+  limits.fraction_digits = 12;
+  EXPECT_EQ(moment_of(timestamp, "2024-01-31T12:34:56.123456789123Z", limits), "2024-01-31T12:34:56.123456789Z, cut");
+}
+
 struct CopyRow {
   ColumnType type;
   std::string_view text;
