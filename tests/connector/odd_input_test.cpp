@@ -47,10 +47,6 @@ TEST_F(OddInput, ACatalogThatAsksForFilesIsRefusedBeforeAnythingIsRead) {
   EXPECT_EQ(destination.count("setup"), 0U);
 }
 
-std::string record_of(std::string const& stream, std::string const& data) {
-  return R"({"type":"RECORD","record":{"stream":")" + stream + R"(","data":)" + data + R"(,"emitted_at":1}})";
-}
-
 TEST_F(OddInput, LoneSurrogatesEndNothing) {
   for (SpillPolicy const policy : {SpillPolicy::never, SpillPolicy::always}) {
     for (bool const validated : {true, false}) {
@@ -76,30 +72,9 @@ TEST_F(OddInput, LoneSurrogatesEndNothing) {
 
 // ---- records that cannot be read ----
 
-/// What would be written: "2: reason: line". A write takes a while, and may fail.
-struct CollectingRejects final : RejectSink {
-  explicit CollectingRejects(Simulation& clock) : simulation(clock) {}
-  awaitable<void> write(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected) override {
-    co_await simulation.sleep_for(std::chrono::seconds(20));
-    if (failure) throw Error(*failure);
-    for (Record const record : batch) {
-      for (RejectedRecord const& one : rejected) {
-        if (one.number != record.number()) continue;
-        EXPECT_TRUE(record.is_unreadable());
-        written.push_back(fmt::format("{}: {}: {}", one.number, one.reason, record.line().substr(0, 60)));
-      }
-    }
-  }
-  Simulation& simulation;
-  std::optional<Error> failure;
-  std::vector<std::string> written;
-};
-
 std::string too_deep(std::string const& stream) {
   return record_of(stream, R"({"n":)" + std::string(5000, '[') + std::string(5000, ']') + "}");
 }
-
-std::string broken(std::string const& stream) { return record_of(stream, R"({"n":nul})"); }
 
 std::vector<std::string> rows_of(std::vector<int> const& numbers) {
   std::vector<std::string> rows;

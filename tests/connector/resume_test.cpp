@@ -183,6 +183,70 @@ TEST(Resume, WhereTheDiskCannotKeepTheAcknowledgementNoStateIsPrinted) {
   });
 }
 
+/// Users 0 to 3 and a line behind each pair of them that cannot be read are acknowledged, and nothing is done with
+/// them.
+void leave_unreadable_users(std::uint64_t seed, std::shared_ptr<SimulatedDisk> disk) {
+  ResumingSync sync(seed, std::move(disk), 0);
+  CollectingRejects rejects(sync.simulation);
+  rejects.failure = config_error("the file is gone");
+  sync.options.reject_sink = &rejects;
+  sync.refuse_when_answered("users");
+  for (int n = 0; n < 4; n += 2) sync.source.lines({record("users", n), record("users", n + 1), broken("users")});
+  sync.source.lines({stream_state("users", 6)});
+  SyncReport const report = sync.run();
+  EXPECT_FALSE(report.succeeded());
+  EXPECT_EQ(sync.answered(), std::vector<std::int64_t>{6});
+  EXPECT_EQ(report.records_kept, 6U);
+}
+
+TEST(Resume, ALineThatCannotBeReadIsInTheRejectFileOfTheNextStart) {
+  for_each_seed([](std::uint64_t seed) {
+    auto const disk = std::make_shared<SimulatedDisk>();
+    leave_unreadable_users(seed, disk);
+    ResumingSync next(seed + 1000, disk, 1);
+    CollectingRejects rejects(next.simulation);
+    next.options.reject_sink = &rejects;
+    next.source.lines({broken("users"), record("users", 4), stream_state("users", 8)});
+    SyncReport const report = next.run();
+    EXPECT_TRUE(report.succeeded()) << (report.outcome.error ? report.outcome.error->what() : "");
+    EXPECT_EQ(next.loaded("users"), numbers_until(5));
+    ASSERT_EQ(rejects.written.size(), 3U);
+    EXPECT_TRUE(rejects.written[0].starts_with("2: line 3: no valid JSON")) << rejects.written[0];
+    EXPECT_TRUE(rejects.written[0].ends_with(broken("users").substr(0, 60))) << rejects.written[0];
+    EXPECT_TRUE(rejects.written[1].starts_with("5: line 6: no valid JSON")) << rejects.written[1];
+    EXPECT_TRUE(rejects.written[2].starts_with("6: line 1: no valid JSON")) << rejects.written[2];
+    EXPECT_EQ(next.answered(), std::vector<std::int64_t>{8});
+    SyncProgress::Stream const& users = report.totals.streams.front();
+    EXPECT_EQ(users.records_resumed, 6U);
+    EXPECT_EQ(users.records_committed, 5U);
+    EXPECT_EQ(users.records_rejected, 3U);
+    EXPECT_TRUE(disk->file_names().empty());
+  });
+}
+
+TEST(Resume, WithoutARejectFileTheNextStartNamesTheLineAndKeepsIt) {
+  auto const disk = std::make_shared<SimulatedDisk>();
+  leave_unreadable_users(1, disk);
+  ResumingSync without(2, disk, 1);
+  without.source.lines({record("orders", 0), stream_state("orders", 1)});
+  SyncReport const report = without.run();
+  ASSERT_TRUE(report.outcome.error.has_value());
+  std::string const told = report.outcome.error->what();
+  EXPECT_NE(told.find("record 2 of stream users cannot be loaded: line 3: no valid JSON"), told.npos) << told;
+  EXPECT_NE(told.find("--reject-file"), told.npos) << told;
+  EXPECT_EQ(without.loaded("orders"), numbers_until(1));
+  EXPECT_GT(report.records_kept, 0U);
+
+  ResumingSync with(3, disk, 2);
+  CollectingRejects rejects(with.simulation);
+  with.options.reject_sink = &rejects;
+  EXPECT_TRUE(with.run().succeeded());
+  EXPECT_EQ(rejects.written.size(), 2U);
+  auto loaded = without.loaded("users");
+  for (int const n : with.loaded("users")) loaded.push_back(n);
+  EXPECT_EQ(loaded, numbers_until(4));
+}
+
 /// Records of two streams with STATEs between them, in batches of two.
 testing::Scenario small_sync() {
   testing::Scenario scenario;

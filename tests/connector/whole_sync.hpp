@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ inline std::string record(std::string const& stream, int number) {
   return fmt::format(R"({{"type":"RECORD","record":{{"stream":"{}","data":{{"n":{}}},"emitted_at":1}}}})", stream,
                      number);
 }
+inline std::string record_of(std::string const& stream, std::string const& data) {
+  return R"({"type":"RECORD","record":{"stream":")" + stream + R"(","data":)" + data + R"(,"emitted_at":1}})";
+}
+/// A line that is known to be a record of this stream, and cannot be read.
+inline std::string broken(std::string const& stream) { return record_of(stream, R"({"n":nul})"); }
 inline std::string stream_state(std::string const& stream, int number) {
   return fmt::format(
       R"({{"type":"STATE","state":{{"type":"STREAM","stream":{{"stream_descriptor":{{"name":"{}"}},"stream_state":{{"at":{}}}}},"id":{}}}}})",
@@ -87,6 +93,25 @@ class WholeSync {
   bool with_generations = false;
   DestinationSyncMode mode = DestinationSyncMode::append;
   std::vector<std::string> names;
+};
+
+/// What would be written: "2: reason: line". A write takes a while, and may fail.
+struct CollectingRejects final : RejectSink {
+  explicit CollectingRejects(Simulation& clock) : simulation(clock) {}
+  awaitable<void> write(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected) override {
+    co_await simulation.sleep_for(std::chrono::seconds(20));
+    if (failure) throw Error(*failure);
+    for (Record const record : batch) {
+      for (RejectedRecord const& one : rejected) {
+        if (one.number != record.number()) continue;
+        EXPECT_TRUE(record.is_unreadable());
+        written.push_back(fmt::format("{}: {}: {}", one.number, one.reason, record.line().substr(0, 60)));
+      }
+    }
+  }
+  Simulation& simulation;
+  std::optional<Error> failure;
+  std::vector<std::string> written;
 };
 
 template <class Test>
