@@ -33,7 +33,7 @@ awaitable<std::optional<InputLines>> LineReader::next() {
     std::size_t const fresh = end_;  // before it there is no line end
     bytes_read_ += count;
     end_ += count;
-    check_beginning();
+    check_beginning(count == 0);
     if (count == 0) co_return take_last_line();
 
     std::size_t const line_end = std::string_view(block_->data() + fresh, count).rfind('\n');
@@ -148,10 +148,13 @@ std::optional<InputLines> LineReader::take_last_line() {
   return lines;
 }
 
-// Before anything of it is handed out: what is no text need not have lines.
-void LineReader::check_beginning() {
+// Before anything of it is handed out: what is no text need not have lines. A short read does not decide: UTF-32 may
+// begin like UTF-16.
+void LineReader::check_beginning(bool is_all) {
   if (is_text_ || has_begun_) return;
   std::string_view const beginning(block_->data() + begin_, end_ - begin_);
+  bool const is_handed_out = is_all || beginning.find('\n') != beginning.npos;
+  if (beginning.size() < format_prefix_bytes && !is_handed_out) return;
   failure_ = foreign_format("the input", beginning);
   if (failure_) throw Error(*failure_);
   is_text_ = beginning.size() >= format_prefix_bytes;

@@ -78,7 +78,7 @@ class LineReader {
   std::size_t end_of_accepted(std::size_t end);
   void keep_partial_line(std::size_t begin);
   void refuse_line(std::string_view line);
-  void check_beginning();
+  void check_beginning(bool is_all);
   void skip_byte_order_mark(std::string_view& text) noexcept;
   void tell_large_record();
 

@@ -115,6 +115,12 @@ TEST_F(LineReaderTest, AnInputThatIsNoTextIsNamed) {
        "text in UTF-16, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-16 -t UTF-8 FILE | ..."},
       {"\xfe\xff\0{\0\""s,
        "text in UTF-16, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-16 -t UTF-8 FILE | ..."},
+      {"\xff\xfe\0\0{\0\0\0"s,
+       "text in UTF-32, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-32 -t UTF-8 FILE | ..."},
+      {"{\0\0\0\"\0\0\0"s,
+       "text in UTF-32, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-32LE -t UTF-8 FILE | ..."},
+      {"{\0\"\0"s,
+       "text in UTF-16, and must be JSON in UTF-8: convert it first, as with: iconv -f UTF-16LE -t UTF-8 FILE | ..."},
       {"\x1f\x8b"s, "compressed with gzip, and must be JSON in UTF-8: convert it first, as with: zcat FILE | ..."},
   };
   for (auto const& [beginning, expected] : rows) {
@@ -122,7 +128,7 @@ TEST_F(LineReaderTest, AnInputThatIsNoTextIsNamed) {
       for (std::size_t first = 1; first < beginning.size(); ++first) {
         SCOPED_TRACE(fmt::format("{}, {} more, cut at {}", expected, more, first));
         ScriptedSource source(simulation);
-        source.chunk(beginning.substr(0, first)).chunk(beginning.substr(first) + std::string(more, 'x'));
+        source.chunk(beginning.substr(0, first)).chunk(beginning.substr(first) + std::string(more, '"'));
         LineReader reader(source, budget, 100, 200);
         std::vector<InputLines> all;
         Error const error = error_of(reader, all);
