@@ -1,5 +1,6 @@
 #include "database.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -157,12 +158,49 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   check(opened, add_functions(opened));
   // Views of others go on reading a table whose place another one takes: they are neither checked nor changed.
   run(SqlText() << "PRAGMA legacy_alter_table = ON");
-  run(SqlText() << "PRAGMA journal_mode = WAL");
+  use_write_ahead_log();
   run(SqlText() << "PRAGMA synchronous = FULL");
   // Room for what a batch changes, so that it is written once, when it is committed; and 64 MiB of log before all that
   // is in it goes to the file, instead of 4.
   run(SqlText() << "PRAGMA cache_size = -8000");
   run(SqlText() << "PRAGMA wal_autocheckpoint = 16000");
+  remember_files();
+}
+
+// On some network file systems it cannot have one, and goes on with a rollback journal.
+void Database::use_write_ahead_log() {
+  Statement pragma = prepare(SqlText() << "PRAGMA journal_mode = WAL");
+  has_log_ = pragma.step() && pragma.text(0) == "wal";
+}
+
+// Its files are open after the first look at the database.
+void Database::remember_files() {
+  run(SqlText() << "SELECT count(*) FROM sqlite_master");
+  std::string const file = file_of(database_.get());
+  file_ = identity_of(file);
+  log_ = identity_of(file + "-wal");
+  require_in_place();
+}
+
+std::optional<Database::Identity> Database::identity_of(std::string const& path) noexcept {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return Identity{status.st_dev, status.st_ino};
+}
+
+void Database::require_in_place() {
+  std::string const file = file_of(database_.get());
+  int has_moved = 0;  // SQLite compares the file that it has open
+  check(database_.get(), sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved));
+  bool const is_there = has_moved == 0 && file_ && identity_of(file) == file_;
+  bool const is_log_there = !has_log_ || (log_ && identity_of(file + "-wal") == log_);
+  if (is_there && is_log_there) return;
+  // It would delete the write-ahead log of another database by its name.
+  sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  throw landfall::system_error(
+      "{}: another program has removed or replaced {} during the sync: rows that were loaded since then are lost. "
+      "Find out which program does that, restore the database, and sync again",
+      path_, is_there ? "its write-ahead log (-wal)" : "the file");
 }
 
 void Database::run(SqlText const& sql) { prepare(sql).execute(); }

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <sqlite3.h>
 
@@ -71,16 +74,47 @@ class Database {
   std::string collation_of(landfall::TableName const& table, landfall::Identifier const& column);
   /// Whether triggers do something when rows change. They do at first.
   void set_triggers(bool are_on);
+
+  /// What `function` makes of the database: transactions that are over when it returns, or answers. SQLite goes on with
+  /// files that have lost their names, and what is committed then goes with them: so they are looked for before anybody
+  /// relies on it.
+  /// Errors: those of `function`; Error(system) when other files, or none, are in the place of the database or of its
+  /// write-ahead log. From then on nothing is done to what stands there.
+  template <class Function>
+  auto run_in_place(Function& function) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Function&, Database&>>) {
+      function(*this);
+      require_in_place();
+    } else {
+      auto result = function(*this);
+      require_in_place();
+      return result;
+    }
+  }
   std::string const& path() const noexcept { return path_; }
 
  private:
   struct Close {
     void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
   };
+  /// What a name stands for.
+  struct Identity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    friend bool operator==(Identity const&, Identity const&) = default;
+  };
+  static std::optional<Identity> identity_of(std::string const& path) noexcept;
+
   Statement prepare_text(std::string const& sql);
+  void use_write_ahead_log();
+  void remember_files();
+  void require_in_place();
 
   std::string path_;
   std::unique_ptr<sqlite3, Close> database_;
+  bool has_log_ = false;
+  std::optional<Identity> file_;
+  std::optional<Identity> log_;  // where has_log_
 };
 
 /// What is changed while it lives is committed together, or not at all.

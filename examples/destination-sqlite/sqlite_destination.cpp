@@ -10,6 +10,9 @@ namespace {
 std::string file_path(landfall::Configuration const& configuration) {
   auto path = configuration.string("destination_path");
   if (path.empty()) throw landfall::config_error("destination_path is empty: name a file");
+  if (path == ":memory:") {
+    throw landfall::config_error("destination_path is :memory:, a database that ends with the sync: name a file");
+  }
   if (path.find('\0') != std::string::npos) throw landfall::config_error("destination_path has a NUL character in it");
   return path;
 }
@@ -75,5 +78,7 @@ landfall::LoadLimits SqliteDestination::load_limits() const {
   limits.concurrency = landfall::LoadRange::fixed(2);
   return limits;
 }
+
+landfall::awaitable<void> SqliteDestination::teardown(landfall::SyncOutcome) { co_await tables.require_in_place(); }
 
 }  // namespace sqlite

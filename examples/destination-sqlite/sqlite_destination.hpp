@@ -25,6 +25,8 @@ class SqliteDestination final : private SqliteStore, public landfall::TableDesti
   static landfall::ConnectorSpecification spec();
 
   landfall::LoadLimits load_limits() const override;
+  /// Errors: as SqliteTables::require_in_place(): a sync whose last rows are lost with their file has not succeeded.
+  landfall::awaitable<void> teardown(landfall::SyncOutcome outcome) override;
 };
 
 }  // namespace sqlite

@@ -62,7 +62,7 @@ awaitable<std::invoke_result_t<Function&, Database&>> SqliteTables::on_database(
       create_owners_table(*opened);
       database_ = std::move(opened);
     }
-    return function(*database_);
+    return database_->run_in_place(function);
   };
   co_return co_await landfall::run_blocking(std::move(call));
 }
@@ -74,6 +74,15 @@ awaitable<void> SqliteTables::change(Function function) {
     function(database);
     transaction.commit();
   });
+}
+
+awaitable<void> SqliteTables::require_in_place() {
+  auto call = [&] {
+    std::lock_guard const lock(mutex_);
+    auto nothing = [](Database&) {};
+    if (database_) database_->run_in_place(nothing);
+  };
+  co_await landfall::run_blocking(std::move(call));
 }
 
 awaitable<void> SqliteTables::check() {

@@ -30,6 +30,9 @@ class SqliteTables final : public landfall::TableOperations {
   explicit SqliteTables(std::string path, int patience_ms = default_patience_ms,
                         landfall::Notices notices = landfall::Notices());
 
+  /// Errors: Error(system) when another file, or none, is where the database was. Does nothing before the first call.
+  landfall::awaitable<void> require_in_place();
+
   landfall::awaitable<void> check() override;
   landfall::awaitable<void> create_schema(landfall::Identifier schema) override;
   landfall::awaitable<std::optional<landfall::ExistingTable>> find(landfall::TableName table) override;

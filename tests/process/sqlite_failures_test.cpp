@@ -155,4 +155,65 @@ TEST_F(SqliteFailures, AColumnOfSomebodyElseIsNoHindrance) {
   EXPECT_EQ(ids("users"), numbers(0, 20));
 }
 
+// ---- the file goes, or another one comes ----
+
+void remove_file(std::string const& file) { fs::remove(file); }
+void replace_by_a_copy(std::string const& file) {
+  fs::copy_file(file, file + ".copy");
+  fs::rename(file + ".copy", file);
+}
+struct Removal {
+  char const* name;
+  void (*act)(std::string const& file);
+};
+
+TEST_F(SqliteFailures, NothingIsAcknowledgedThatWentToAFileWhichIsNotThere) {
+  constexpr Removal removals[] = {{"removed", remove_file}, {"replaced by a copy", replace_by_a_copy}};
+  for (char const* const what : {"", "-wal"}) {
+    for (Removal const& removal : removals) {
+      SCOPED_TRACE(std::string(*what == '\0' ? "the database " : "its log ") + removal.name);
+      for (char const* const end : {"", "-wal", "-shm"}) fs::remove(path() + end);
+      auto const users = stream("users");
+      catalog({users});
+      auto const process = start();
+      process->feed(records(users, 0, 10) + state(users, 1));
+      auto result = read_until_state(*process, 1);
+      removal.act(path() + what);
+      process->feed(records(users, 10, 10) + state(users, 2));
+      result = finish(*process, result);
+      EXPECT_EQ(result.exit_code, 1);
+      EXPECT_THAT(result.failure_types, ElementsAre("system_error"));
+      EXPECT_THAT(result.failure(), HasSubstr(path() + ": another program has removed or replaced"));
+      EXPECT_THAT(result.failure(), HasSubstr(*what == '\0' ? "replaced the file" : "replaced its write-ahead log"));
+      EXPECT_THAT(result.state_ids, ElementsAre(1));
+    }
+  }
+}
+
+TEST_F(SqliteFailures, TheLogOfADatabaseThatTookTheFilesPlaceIsLeftAlone) {
+  auto const users = stream("users");
+  catalog({users});
+  auto const process = start();
+  process->feed(records(users, 0, 10) + state(users, 1));
+  auto result = read_until_state(*process, 1);
+  for (char const* const end : {"", "-wal", "-shm"}) fs::remove(path() + end);
+  auto other = database();
+  other.run(SqlText() << "CREATE TABLE mine (id INTEGER)");
+  other.run(SqlText() << "INSERT INTO mine VALUES (42)");
+  result = finish(*process, result);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(fs::exists(path() + "-wal"));
+  EXPECT_EQ(ids("mine"), numbers(42, 43));
+}
+
+TEST_F(SqliteFailures, ADatabaseInMemoryIsRefused) {
+  catalog({stream("users")});
+  settings({}, ":memory:");
+  auto const result = run(records(stream("users"), 0, 10) + state(stream("users"), 1));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.failure_types, ElementsAre("config_error"));
+  EXPECT_THAT(result.failure(), HasSubstr("name a file"));
+  EXPECT_THAT(result.state_ids, IsEmpty());
+}
+
 }  // namespace
