@@ -121,14 +121,12 @@ std::uint64_t File::size() const {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-void File::write(std::string_view bytes, std::uint64_t position) const {
+void File::append(std::string_view bytes) const {
   step("write");
   while (!bytes.empty()) {
-    auto const written = uninterrupted(
-        [&] { return ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position)); });
+    auto const written = uninterrupted([&] { return ::write(descriptor_.get(), bytes.data(), bytes.size()); });
     if (written < 0) throw io_error(errno, "cannot write", path_);
     bytes.remove_prefix(static_cast<std::size_t>(written));
-    position += static_cast<std::uint64_t>(written);
   }
 }
 
@@ -163,11 +161,12 @@ void File::sync() const {
   check(uninterrupted([&] { return ::fsync(descriptor_.get()); }), "cannot bring to disk", path_);
 }
 
-void File::require_linked() const {
-  struct stat status{};
-  check(uninterrupted([&] { return ::fstat(descriptor_.get(), &status); }), "cannot look at", path_);
-  if (status.st_nlink > 0) return;
-  throw landfall::system_error("{} was removed by somebody else while it was being written", path_);
+bool File::is_found_at(std::string const& path) const {
+  struct stat mine{};
+  check(uninterrupted([&] { return ::fstat(descriptor_.get(), &mine); }), "cannot look at", path_);
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0) return false;
+  return mine.st_dev == found.st_dev && mine.st_ino == found.st_ino;
 }
 
 bool File::try_lock() const {
@@ -224,8 +223,9 @@ std::optional<File> Folder::find_file(std::string const& name) const {
 
 File Folder::open(std::string const& name, int flags) const {
   // O_NONBLOCK: a pipe in the place of the file must not keep us waiting.
-  FileDescriptor file(uninterrupted(
-      [&] { return ::openat(descriptor_.get(), name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666); }));
+  FileDescriptor file(uninterrupted([&] {
+    return ::openat(descriptor_.get(), name.c_str(), flags | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  }));
   if (!file) return File();
   struct stat status{};
   check(::fstat(file.get(), &status), "cannot look at", path_of(name));
@@ -291,7 +291,7 @@ void probe_folder(std::string const& path) {
     auto const folder = Folder::open_or_create(path);
     auto const file = folder.open_file(name);
     folder.remove(name);  // at once, so that it goes whatever comes; it can still be written
-    file.write("can this folder be written?\n", 0);
+    file.append("can this folder be written?\n");
     file.sync();
   } catch (landfall::Error const& error) {
     throw landfall::config_error("destination_path: {}", error.message());

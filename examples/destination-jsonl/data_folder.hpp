@@ -39,7 +39,8 @@ class FileDescriptor {
 /// Called with the name of each step right before it changes the disk. A test throws from it to stop there.
 using StepHook = std::function<void(std::string_view step)>;
 
-/// A file that is open for reading and writing, all by position. Not locked, not buffered. Errors: see io_error().
+/// A file that is open for reading, by position, and for writing at its end, wherever others have moved that. Not
+/// locked, not buffered. Errors: see io_error().
 class File {
  public:
   File() = default;
@@ -47,14 +48,14 @@ class File {
       : descriptor_(std::move(descriptor)), path_(std::move(path)), hook_(hook) {}
 
   std::uint64_t size() const;
-  void write(std::string_view bytes, std::uint64_t position) const;
+  void append(std::string_view bytes) const;
   std::string read(std::uint64_t position, std::size_t size) const;  ///< shorter at the end of the file
   void truncate(std::uint64_t size) const;
   void sync_data() const;
   void sync() const;
 
-  /// Errors: Error(system) when nobody can find the file any more: what is written to it is lost.
-  void require_linked() const;
+  /// Whether who opens `path` gets this file: nobody else finds what is written to it.
+  bool is_found_at(std::string const& path) const;
 
   /// For this object alone, until it goes. False when somebody else has the lock.
   bool try_lock() const;

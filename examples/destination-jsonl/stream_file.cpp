@@ -40,11 +40,11 @@ void require_lock(File const& file) {
   if (!file.try_lock()) throw landfall::config_error("{} is being written by somebody else", file.path());
 }
 
-void copy(File const& from, File const& to, std::uint64_t place) {
+void append_all(File const& from, File const& to) {
   for (std::uint64_t position = 0;;) {
     auto const bytes = from.read(position, buffer_size);
     if (bytes.empty()) return;
-    to.write(bytes, place + position);
+    to.append(bytes);
     position += bytes.size();
   }
 }
@@ -76,6 +76,7 @@ void StreamFile::blocking_open() {
   finish_interrupted(folder);
   name_ = choose_name(folder);
   file_ = folder.open_file(name_);
+  final_path_ = folder.path_of(path_.file);
   require_lock(file_);
   auto const size = is_work_file() ? cut_torn_line(file_) : end_last_line(file_);
   file_.sync_data();  // rows of an attempt that was killed may not be on disk, and what follows is cut back to here
@@ -105,27 +106,37 @@ std::string StreamFile::choose_name(Folder const& folder) const {
 std::uint64_t StreamFile::blocking_write(landfall::RecordBatch const& records, Milliseconds now) {
   throw_if_broken();
   std::uint64_t const begin = size_;
+  require_size(begin);
+  require_in_place();
   std::uint64_t end = begin;
   try {
     RowBuffer rows(std::min<std::size_t>(buffer_size, records.bytes() + 256 * (records.size() + 1)),
                    [&](std::string_view bytes) {
                      if (!appending_from_ && !is_work_file()) note_appending(begin, bytes);
-                     file_.write(bytes, end);
                      end += bytes.size();
+                     file_.append(bytes);
                    });
     formatter_.write(records, now, rows);
     rows.flush();
   } catch (std::exception const& error) {
-    if (appending_from_ == begin) appending_from_.reset();  // other bytes may come to that place
-    try {
-      file_.truncate(begin);
-    } catch (landfall::Error const&) {
-      mark_broken(error.what());  // half a batch may stand there: nothing may follow it
-    }
+    take_back(begin, end, error.what());
     throw;
   }
+  require_size(end);
   size_ = end;
   return end;
+}
+
+/// Cuts off what a batch that failed has left; at most it would have come up to `end`.
+void StreamFile::take_back(std::uint64_t begin, std::uint64_t end, std::string const& cause) {
+  if (appending_from_ == begin) appending_from_.reset();  // other bytes may come to that place
+  try {
+    auto const size = file_.size();
+    if (size < begin || size > end) return mark_changed_by_others(size, begin);
+    file_.truncate(begin);
+  } catch (landfall::Error const&) {
+    mark_broken(cause);  // half a batch may stand there: nothing may follow it
+  }
 }
 
 void StreamFile::blocking_sync(std::uint64_t mark) {
@@ -136,9 +147,13 @@ void StreamFile::blocking_sync(std::uint64_t mark) {
   LANDFALL_ASSERT(mark <= covered);
   try {
     file_.sync_data();
-    file_.require_linked();  // what nobody can find is not safe
   } catch (landfall::Error const& error) {
     mark_broken(error.message());
+    throw_if_broken();
+  }
+  require_in_place();
+  if (auto const size = file_.size(); size < covered) {
+    mark_changed_by_others(size, covered);
     throw_if_broken();
   }
   synced_size_ = covered;
@@ -146,8 +161,7 @@ void StreamFile::blocking_sync(std::uint64_t mark) {
 
 void StreamFile::blocking_commit() {
   blocking_sync(size_);
-  file_.require_linked();  // also where nothing was left to sync: else a file that is gone looks like one that was
-                           // renamed
+  require_in_place();  // also where nothing was left to sync: else a file that is gone looks like one that was renamed
   forget_appending();
   if (is_work_file()) swap(data_folder_->data().subfolder(path_.folders));
   file_ = File();
@@ -155,14 +169,50 @@ void StreamFile::blocking_commit() {
 
 void StreamFile::blocking_abandon() {
   if (!file_) return;
-  if (appending_from_ && !is_broken()) {
-    blocking_sync(size_);
+  std::lock_guard const lock(sync_mutex_);
+  if (is_changed_by_others_) {
+    file_.sync_data();
+    forget_appending();  // a torn line at the end is not ours to cut
+  } else if (is_broken()) {
+    if (synced_size_) file_.truncate(*synced_size_);  // what is behind it was never acknowledged
+  } else if (appending_from_) {
+    file_.sync_data();
     forget_appending();
   }
-  std::lock_guard const lock(sync_mutex_);
-  if (is_broken() && synced_size_) file_.truncate(*synced_size_);  // what is behind it was never acknowledged
   file_ = File();
 }
+
+// ---- what others do to the file while it is ours ----
+
+/// Rows behind a place that is not the end of ours would leave a hole, or stand behind a torn line.
+void StreamFile::require_size(std::uint64_t expected) {
+  auto const size = file_.size();
+  if (size == expected) return;
+  mark_changed_by_others(size, expected);
+  throw_if_broken();
+}
+
+/// What nobody can find is not safe.
+void StreamFile::require_in_place() {
+  // A commit that is repeated may have renamed it.
+  if (file_.is_found_at(file_.path()) || (is_work_file() && file_.is_found_at(final_path_))) return;
+  is_changed_by_others_ = true;
+  mark_broken(fmt::format(
+      "{} was removed, renamed or replaced by another program during the sync: rows that went to it since then are "
+      "lost. Find out which program does that, restore the file, and sync again",
+      file_.path()));
+  throw_if_broken();
+}
+
+void StreamFile::mark_changed_by_others(std::uint64_t size, std::uint64_t expected) {
+  is_changed_by_others_ = true;
+  mark_broken(fmt::format(
+      "{} was changed by another program during the sync: it has {} bytes instead of {}. All that is in it is kept. "
+      "Find out which program does that, look whether rows are missing, and sync again",
+      file_.path(), size, expected));
+}
+
+// ---- its notes, and what interrupted syncs have left ----
 
 void StreamFile::swap(Folder const& folder) const {
   bool const by_generation = replacement_.kind == Replacement::Kind::generation;
@@ -220,7 +270,7 @@ void StreamFile::forget_appending() {
 std::uint64_t StreamFile::end_last_line(File const& file) const {
   auto const size = file.size();
   if (size == 0 || file.read(size - 1, 1) == "\n") return size;
-  file.write("\n", size);
+  file.append("\n");
   notices_.warn(fmt::format(
       "{} did not end with a line feed, and its last line was not left by an interrupted sync: the line is kept, and a "
       "line feed was added",
@@ -246,7 +296,7 @@ void StreamFile::finish_merge(Folder const& folder, StreamNote& note) const {
   }
   file.truncate(place);
   cut_torn_line(*work);  // it was cut before, but perhaps not on disk
-  put_behind(folder, *work, place, note);
+  put_behind(folder, *work, note);
 }
 
 void StreamFile::merge(Folder const& folder, std::int64_t generation) const {
@@ -260,12 +310,12 @@ void StreamFile::merge(Folder const& folder, std::int64_t generation) const {
   file.sync();   // nor the rows before that place may be shorter after a crash
   folder.sync();
   write_note(note);
-  put_behind(folder, *work, note.merge->place, note);
+  put_behind(folder, *work, note);
 }
 
-void StreamFile::put_behind(Folder const& folder, File const& work, std::uint64_t place, StreamNote& note) const {
+void StreamFile::put_behind(Folder const& folder, File const& work, StreamNote& note) const {
   auto const file = folder.open_file(path_.file);
-  copy(work, file, place);
+  append_all(work, file);
   file.sync_data();
   folder.remove(work_name(note.merge->generation));
   folder.sync();
@@ -322,7 +372,7 @@ void StreamFile::write_note(StreamNote const& note) const {
   {
     auto const file = folder.open_file(new_name);
     file.truncate(0);
-    file.write(note.print(), 0);
+    file.append(note.print());
     file.sync();
   }
   folder.rename(new_name, path_.file);

@@ -54,6 +54,9 @@ Replacement replacement_of(landfall::DestinationStream const& stream);
 ///             from which; the work file goes last. Work file there: cut back to that place and copy again.
 ///           * a last line that was not written whole is cut off where the note says that it is ours. Any other last
 ///             line without a line feed is somebody else's: it is kept, gets its line feed, and a warning says so.
+/// Others:   who does not ask for the lock may change, remove or replace the file. Before rows are written, and before
+///           they count as synced, it must be the file in that place and have its size. Where not, everything fails,
+///           and what stands there stays.
 /// Threads:  open, write, commit, abandon: one at a time; sync from any, also meanwhile.
 /// Errors:   see io_error(). After a failed sync, or a write that could not be undone, every call throws that error as
 ///           Error(system): what the system dropped from its cache cannot be synced by asking again.
@@ -86,7 +89,7 @@ class StreamFile {
   std::uint64_t end_last_line(File const& file) const;
   void finish_merge(Folder const& folder, StreamNote& note) const;
   void merge(Folder const& folder, std::int64_t generation) const;
-  void put_behind(Folder const& folder, File const& work, std::uint64_t place, StreamNote& note) const;
+  void put_behind(Folder const& folder, File const& work, StreamNote& note) const;
   void remove_works_except(Folder const& folder, std::optional<std::int64_t> generation) const;
   std::string choose_name(Folder const& folder) const;
   std::vector<std::int64_t> work_generations(Folder const& folder) const;
@@ -94,6 +97,11 @@ class StreamFile {
   std::string work_name_without_generation() const;
   void swap(Folder const& folder) const;
   bool is_work_file() const { return name_ != path_.file; }
+
+  void take_back(std::uint64_t begin, std::uint64_t end, std::string const& cause);
+  void require_size(std::uint64_t expected);
+  void require_in_place();
+  void mark_changed_by_others(std::uint64_t size, std::uint64_t expected);
 
   StreamNote read_note() const;
   void write_note(StreamNote const& note) const;
@@ -109,12 +117,14 @@ class StreamFile {
   landfall::Notices notices_;
   File file_;
   std::string name_;                             // of file_: the stream's own, or a work file
+  std::string final_path_;                       // of the stream's own
   std::atomic<std::uint64_t> size_ = 0;          // whole batches, written
   std::optional<std::uint64_t> appending_from_;  // as the note says; none: nothing was appended yet, or to a work file
   std::mutex sync_mutex_;                        // held by the one that syncs
   std::optional<std::uint64_t> synced_size_;     // under sync_mutex_; none: nothing was synced yet
   mutable std::mutex broken_mutex_;
   std::optional<landfall::Error> broken_;  // under broken_mutex_
+  std::atomic<bool> is_changed_by_others_ = false;
 };
 
 }  // namespace jsonl

@@ -146,10 +146,117 @@ TEST_F(StreamFileTest, WhatIsWrittenToAFileThatWasRemovedIsNotSafe) {
     for (auto const& name : names()) fs::remove(folder_ / "public" / name);
     EXPECT_THROW(file.blocking_commit(), landfall::Error);
     EXPECT_FALSE(fs::exists(path()));
-    auto const mark = file.blocking_write(records.batch_of({"2"}), Milliseconds());
-    EXPECT_THROW(file.blocking_sync(mark), landfall::Error);
+    EXPECT_THROW(file.blocking_write(records.batch_of({"2"}), Milliseconds()), landfall::Error);
     file.blocking_abandon();
   }
+}
+
+/// What another program may do to a file that does not ask for its lock.
+struct Change {
+  std::string_view name;
+  void (*act)(fs::path const& file);
+  std::string_view expected;  // in the error
+};
+
+constexpr Change changes[] = {
+    {"emptied", [](fs::path const& file) { fs::resize_file(file, 0); }, "has 0 bytes instead of 4"},
+    {"shortened", [](fs::path const& file) { fs::resize_file(file, 2); }, "has 2 bytes instead of 4"},
+    {"appended to", [](fs::path const& file) { std::ofstream(file, std::ios::app) << "a note"; },
+     "has 10 bytes instead of 4"},
+    {"removed", [](fs::path const& file) { fs::remove(file); }, "was removed, renamed or replaced"},
+    {"renamed", [](fs::path const& file) { fs::rename(file, file.string() + ".old"); },
+     "was removed, renamed or replaced"},
+    {"replaced by a copy",
+     [](fs::path const& file) {
+       fs::copy_file(file, file.string() + ".copy");
+       fs::rename(file.string() + ".copy", file);
+     },
+     "was removed, renamed or replaced"},
+};
+
+std::string text_of(fs::path const& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+template <class Work>
+void expect_error(Work work, std::string_view expected) {
+  try {
+    work();
+    ADD_FAILURE() << "no error";
+  } catch (landfall::Error const& error) {
+    EXPECT_EQ(error.error_class(), landfall::ErrorClass::system);
+    EXPECT_NE(error.message().find(expected), std::string::npos) << error.message();
+  }
+}
+
+TEST_F(StreamFileTest, WhatOthersDoToTheFileIsSeenBeforeRowsAreWrittenAndStays) {
+  for (auto const& stream : {append_stream(), overwrite_stream(), truncate_stream(2)}) {
+    for (Change const& change : changes) {
+      SCOPED_TRACE(change.name);
+      fs::remove_all(folder_);
+      DataFolder const data(folder_.string());
+      StreamFile file(data, stream, RecordFormat::data, 1);
+      file.blocking_open();
+      RecordMaker records(stream);
+      file.blocking_sync(file.blocking_write(records.batch_of({"{1}"}), Milliseconds()));
+      fs::path const written = folder_ / "public" / names().at(0);
+      change.act(written);
+      auto const left = text_of(written);
+      for (int i = 0; i < 2; ++i) {
+        expect_error([&] { file.blocking_write(records.batch_of({"{2}"}), Milliseconds()); }, change.expected);
+      }
+      expect_error([&] { file.blocking_commit(); }, change.expected);
+      file.blocking_abandon();
+      EXPECT_EQ(text_of(written), left);
+      EXPECT_EQ(names_of_notes(), Rows());
+    }
+  }
+}
+
+TEST_F(StreamFileTest, RowsThatOthersHaveCutOffAreNotSafe) {
+  DataFolder const data(folder_.string());
+  StreamFile file(data, append_stream(), RecordFormat::data, 1);
+  file.blocking_open();
+  RecordMaker records(append_stream());
+  auto const mark = file.blocking_write(records.batch_of({"{1}", "{2}"}), Milliseconds());
+  fs::resize_file(path(), 4);
+  expect_error([&] { file.blocking_sync(mark); }, "has 4 bytes instead of 8");
+  file.blocking_abandon();
+  EXPECT_EQ(rows(), Rows{"{1}"});
+}
+
+// Rows go to the end of the file, wherever that is.
+TEST_F(StreamFileTest, WhatOthersAppendAtTheSameTimeIsNotWrittenOver) {
+  bool is_next = false;
+  DataFolder const data(folder_.string(), [&](std::string_view step) {
+    if (step == "write" && is_next) std::ofstream(path(), std::ios::app) << "a note";
+  });
+  StreamFile file(data, append_stream(), RecordFormat::data, 1);
+  file.blocking_open();
+  RecordMaker records(append_stream());
+  file.blocking_sync(file.blocking_write(records.batch_of({"{1}"}), Milliseconds()));
+  is_next = true;
+  expect_error([&] { file.blocking_write(records.batch_of({"{2}"}), Milliseconds()); }, "has 14 bytes instead of 8");
+  file.blocking_abandon();
+  EXPECT_EQ(text_of(path()), "{1}\na note{2}\n");
+}
+
+TEST_F(StreamFileTest, AWriteThatFailsCutsOffNothingOfOthers) {
+  bool is_next = false;
+  DataFolder const data(folder_.string(), [&](std::string_view step) {
+    if (step != "write" || !is_next) return;
+    std::ofstream(path(), std::ios::app) << "a long note of others";
+    throw landfall::transient_error("no disk");
+  });
+  StreamFile file(data, append_stream(), RecordFormat::data, 1);
+  file.blocking_open();
+  RecordMaker records(append_stream());
+  file.blocking_sync(file.blocking_write(records.batch_of({"{1}"}), Milliseconds()));
+  is_next = true;
+  EXPECT_THROW(file.blocking_write(records.batch_of({"{2}"}), Milliseconds()), landfall::Error);
+  file.blocking_abandon();
+  EXPECT_EQ(text_of(path()), "{1}\na long note of others");
 }
 
 TEST_F(StreamFileTest, AppendAddsRows) {

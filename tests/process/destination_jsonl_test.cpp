@@ -442,6 +442,21 @@ TEST_F(DestinationJsonl, AClosedStdoutFailsTheSync) {
   EXPECT_NE(process->wait(), 0);
 }
 
+TEST_F(DestinationJsonl, AFileThatAnotherProgramEmptiesFailsItsStreamAndGetsNoHole) {
+  Stream const users("users");
+  catalog({users});
+  auto const process = start();
+  process->feed(records(users, 0, 10) + state(users, 1));
+  auto result = read_until_state(*process, 1);
+  write_file(data() / "users.jsonl", "");
+  process->feed(records(users, 10, 10) + state(users, 2));
+  result = finish(*process, result);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.failure().find("users.jsonl was changed by another program"), std::string::npos) << result.failure();
+  EXPECT_EQ(result.state_ids, std::vector<int>{1});
+  EXPECT_EQ(read_file(data() / "users.jsonl"), "");
+}
+
 TEST_F(DestinationJsonl, ALastLineOfAnotherProgramIsKeptAndToldOf) {
   Stream const users("users");
   catalog({users});
