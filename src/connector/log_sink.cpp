@@ -8,9 +8,15 @@
 
 #include <landfall/runtime/error.hpp>
 
+#include "connector/terminal_text.hpp"
+
 namespace landfall {
 
 namespace {
+
+std::string_view text_of(spdlog::details::log_msg const& message) {
+  return std::string_view(message.payload.data(), message.payload.size());
+}
 
 void print_or_drop(FdSink& sink, std::string_view line) {
   try {
@@ -23,16 +29,21 @@ void print_or_drop(FdSink& sink, std::string_view line) {
 }  // namespace
 
 void AirbyteLogSink::sink_it_(spdlog::details::log_msg const& message) {
-  std::string_view const text(message.payload.data(), message.payload.size());
-  print_or_drop(sink_, print_log(log_level(message.level), text));
+  print_or_drop(sink_, print_log(log_level(message.level), secrets_.apply(text_of(message))));
 }
 
-PlainLogSink::PlainLogSink(int fd) : sink_(fd), is_terminal_(::isatty(fd) == 1) { set_pattern_("%H:%M:%S %l %v"); }
+PlainLogSink::PlainLogSink(int fd, SecretMask const& secrets)
+    : sink_(fd), secrets_(secrets), is_terminal_(::isatty(fd) == 1) {
+  set_pattern_("%H:%M:%S %l %v");
+}
 
 void PlainLogSink::sink_it_(spdlog::details::log_msg const& message) {
+  std::string const text = terminal_text(secrets_.apply(text_of(message)));
+  auto shown = message;
+  shown.payload = text;
   spdlog::memory_buf_t line;
   if (is_terminal_) line.append(std::string_view("\r\x1b[K"));
-  formatter_->format(message, line);
+  formatter_->format(shown, line);
   print_or_drop(sink_, std::string_view(line.data(), line.size()));
 }
 

@@ -10,6 +10,7 @@
 #include <spdlog/sinks/base_sink.h>
 
 #include "connector/fd_sink.hpp"
+#include "connector/secret_mask.hpp"
 #include "protocol/message_printer.hpp"
 
 namespace landfall {
@@ -17,28 +18,33 @@ namespace landfall {
 /// LOG messages of the protocol on stdout. A log that cannot be printed is dropped: the sync itself learns from its
 /// next STATE that stdout is gone.
 ///
-/// Lifetime: the FdSink outlives it.
+/// Lifetime: the FdSink and the SecretMask, whose secrets no log shows, outlive it.
 class AirbyteLogSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit AirbyteLogSink(FdSink& protocol_sink) : sink_(protocol_sink) {}
+  AirbyteLogSink(FdSink& protocol_sink, SecretMask const& secrets) : sink_(protocol_sink), secrets_(secrets) {}
 
  private:
   void sink_it_(spdlog::details::log_msg const& message) override;
   void flush_() override {}  // nothing is held back
 
   FdSink& sink_;
+  SecretMask const& secrets_;
 };
 
-/// Logs as text for a person, on stderr. On a terminal each clears what is left of a progress line.
+/// Logs as text for a person, on stderr: each is one line, in the form of terminal_text(). On a terminal each clears
+/// what is left of a progress line.
+///
+/// Lifetime: the SecretMask outlives it.
 class PlainLogSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit PlainLogSink(int fd);
+  PlainLogSink(int fd, SecretMask const& secrets);
 
  private:
   void sink_it_(spdlog::details::log_msg const& message) override;
   void flush_() override {}
 
   FdSink sink_;
+  SecretMask const& secrets_;
   bool is_terminal_;
 };
 

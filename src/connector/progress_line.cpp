@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "connector/human_units.hpp"
+#include "connector/terminal_text.hpp"
 
 namespace landfall {
 
@@ -88,7 +89,8 @@ std::string format_streams(SyncProgress const& now, SyncProgress const& before, 
   std::string shown;
   for (std::size_t i = 0; i < order.size(); ++i) {
     auto const& stream = now.streams[order[i]];
-    shown += fmt::format("{}{} {}", i == 0 ? ": " : ", ", shorten(to_string(stream.stream), longest_stream_name),
+    shown += fmt::format("{}{} {}", i == 0 ? ": " : ", ",
+                         shorten(terminal_text(to_string(stream.stream)), longest_stream_name),
                          short_count(stream.records_read));
     if (columns(shown) > width) break;
     auto const left = order.size() - i - 1;

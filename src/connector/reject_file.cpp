@@ -62,6 +62,8 @@ std::string_view advice_for(int error_number) {
       return "; name a place that the connector's user may write to";
     case EISDIR:
       return "; name a file, not a folder";
+    case ELOOP:
+      return "; it is a symbolic link, which is not followed: name the file itself";
     case ENOSPC:
     case EDQUOT:
       return "; make room on the disk";
@@ -78,18 +80,30 @@ Error failed(std::string const& path, char const* what, int error_number) {
                            std::generic_category().message(error_number), advice_for(error_number)));
 }
 
-// O_NONBLOCK: a pipe in its place must not keep us waiting.
-constexpr int open_flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+// O_NONBLOCK: a pipe in its place must not keep us waiting. O_NOFOLLOW: whoever may write to the folder could choose
+// the file by a link.
+constexpr int open_flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
 
 int open_file(std::string const& path, int more_flags) {
   return uninterrupted([&] { return ::open(path.c_str(), open_flags | more_flags, 0600); });
 }
 
-// Whatever path was opened.
-void require_regular(std::string const& path, int fd) {
+// Whatever path was opened: a file that only its owner, who is this process's user, can change.
+void require_own_file(std::string const& path, struct stat const& status) {
+  if (!S_ISREG(status.st_mode)) throw config_error("the reject file {} is not a regular file: name another", path);
+  if (status.st_uid != ::geteuid()) {
+    throw config_error("the reject file {} belongs to another user (id {}): name another, or change its owner", path,
+                       status.st_uid);
+  }
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    throw config_error("the reject file {} can be changed by other users: take that right away (chmod go-w)", path);
+  }
+}
+
+struct stat status_of(std::string const& path, int fd) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) throw failed(path, "open", errno);
-  if (!S_ISREG(status.st_mode)) throw config_error("the reject file {} is not a regular file: name another", path);
+  return status;
 }
 
 std::string folder_of(std::string const& path) {
@@ -148,14 +162,15 @@ void print_line(std::string& out, std::string_view head, Record const& record, s
   out += "}\n";
 }
 
-std::string print_lines(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected) {
+std::string print_lines(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected,
+                        SecretMask const& secrets) {
   auto const head = print_head(batch.stream().descriptor);
   auto reasons = reasons_by_number(rejected);
   std::string lines;
   for (auto const& record : batch) {
     auto const found = reasons.find(record.number());
     if (found == reasons.end()) continue;
-    print_line(lines, head, record, found->second);
+    print_line(lines, head, record, secrets.apply(found->second));
     reasons.erase(found);
   }
   if (reasons.empty()) return lines;
@@ -203,7 +218,7 @@ int sync_folder_of(std::string const& path) {
 
 }  // namespace
 
-RejectFile::RejectFile(std::string path) : path_(std::move(path)) {
+RejectFile::RejectFile(std::string path, SecretMask secrets) : path_(std::move(path)), secrets_(std::move(secrets)) {
   try {
     blocking_open();
   } catch (...) {
@@ -216,7 +231,7 @@ RejectFile::~RejectFile() { ::close(fd_); }
 
 awaitable<void> RejectFile::write(RecordBatch const& batch, std::vector<RejectedRecord> const& rejected) {
   co_await run_blocking([this, &batch, &rejected] {
-    auto const lines = print_lines(batch, rejected);
+    auto const lines = print_lines(batch, rejected, secrets_);
     if (!lines.empty()) blocking_append(lines);
   });
 }
@@ -230,13 +245,18 @@ void RejectFile::blocking_check(std::string const& path) {
   if (fd < 0) throw failed(path, "open", errno);
   FileCloser const closer(fd);
   if (is_new) ::unlink(probe.c_str());
-  require_regular(path, fd);
+  require_own_file(path, status_of(path, fd));
 }
 
 void RejectFile::blocking_open() {
   fd_ = open_file(path_, O_CREAT);
   if (fd_ < 0) throw failed(path_, "open", errno);
-  require_regular(path_, fd_);
+  auto const status = status_of(path_, fd_);
+  require_own_file(path_, status);
+  if ((status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+    warning_ =
+        fmt::format("other users may read the reject file {}, which holds the data of records: chmod go-r", path_);
+  }
   if (int const failure = sync_folder_of(path_)) throw failed(path_, "bring to disk the name of", failure);
 }
 

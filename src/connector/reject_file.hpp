@@ -10,6 +10,8 @@
 #include <landfall/destination/reject_sink.hpp>
 #include <landfall/runtime/error.hpp>
 
+#include "connector/secret_mask.hpp"
+
 namespace landfall {
 
 /// A file of JSON lines, one for each record that could not be loaded:
@@ -33,11 +35,16 @@ namespace landfall {
 class RejectFile final : public RejectSink {
  public:
   /// Opens it, so that a wrong path shows before a record is read. Made when it is missing, readable for its owner
-  /// alone: it holds the records' data.
-  explicit RejectFile(std::string path);
+  /// alone: it holds the records' data. No reason shows what `secrets` masks.
+  /// Errors: Error(config), too, for a file that another user could have put there to be written to, or could change: a
+  ///         symbolic link, one of another owner, one that others may write to.
+  explicit RejectFile(std::string path, SecretMask secrets = SecretMask());
   RejectFile(RejectFile const&) = delete;
   RejectFile& operator=(RejectFile const&) = delete;
   ~RejectFile() override;
+
+  /// What should be looked at, if anything: others may read the file.
+  std::optional<std::string> const& warning() const noexcept { return warning_; }
 
   /// Whether it could be opened. Makes nothing that stays.
   static void blocking_check(std::string const& path);
@@ -54,6 +61,8 @@ class RejectFile final : public RejectSink {
   void give_up(Error const& cause);
 
   std::string path_;
+  SecretMask secrets_;
+  std::optional<std::string> warning_;
   int fd_ = -1;
   std::mutex mutex_;
   std::optional<Error> broken_;  // under mutex_

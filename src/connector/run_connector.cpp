@@ -47,6 +47,7 @@
 #include "connector/progress_line.hpp"
 #include "connector/reject_file.hpp"
 #include "connector/run_report.hpp"
+#include "connector/secret_mask.hpp"
 #include "connector/signal_watch.hpp"
 #include "connector/standard_descriptors.hpp"
 #include "connector/sync_settings.hpp"
@@ -64,6 +65,7 @@ struct Run {
   CommandLine const& command_line;
   Connector const& connector;
   FdSink& sink;
+  SecretMask& secrets;
   std::shared_ptr<spdlog::logger> logger;
   SystemClock clock;
 };
@@ -92,7 +94,12 @@ std::string read_file(char const* what, std::string const& path) {
 }
 
 Configuration read_configuration(Run const& run) {
-  return Configuration::parse(read_file("configuration", run.command_line.config_path));
+  auto const text = read_file("configuration", run.command_line.config_path);
+  auto configuration = Configuration::parse(text);
+  // One of its own: looking at all members of the other would count as asking for them.
+  auto const looked_at = Configuration::parse(text);
+  run.secrets.learn(looked_at.members(), run.connector.specification.connection_specification);
+  return configuration;
 }
 
 unsigned thread_count() { return std::max(2U, std::thread::hardware_concurrency()); }
@@ -108,7 +115,9 @@ bool print(Run const& run, std::string const& line) {
   }
 }
 
-void print_error(Run const& run, Error const& error) { print(run, print_trace_error(error, run.clock.wall_now())); }
+void print_error(Run const& run, Error const& error) {
+  print(run, print_trace_error(run.secrets.apply(error), run.clock.wall_now()));
+}
 
 int run_spec(Run const& run) {
   auto const& spec = run.connector.specification;
@@ -207,7 +216,7 @@ int answer_check(Run const& run, std::optional<Error> const& failure) {
   if (failure) print_error(run, as_config_error(*failure));
   auto const message =
       failure ? fmt::format("Could not connect with the provided configuration: {}", failure->what()) : std::string();
-  return print(run, print_connection_status(!failure, message)) ? exit_success : exit_failure;
+  return print(run, print_connection_status(!failure, run.secrets.apply(message))) ? exit_success : exit_failure;
 }
 
 // What is wrong, if anything. The error crosses threads as a value: an exception would be shared with a thread of the
@@ -303,7 +312,7 @@ struct Order {
 
 std::unique_ptr<RejectFile> open_reject_file(Run const& run, Configuration const& configuration) {
   auto path = reject_path(run, configuration);
-  return path.empty() ? nullptr : std::make_unique<RejectFile>(std::move(path));
+  return path.empty() ? nullptr : std::make_unique<RejectFile>(std::move(path), run.secrets);
 }
 
 Order read_order(Run const& run) {
@@ -311,6 +320,7 @@ Order read_order(Run const& run) {
   auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path));
   auto options = sync_options(configuration, process_environment);
   auto reject_file = open_reject_file(run, configuration);
+  if (reject_file && reject_file->warning()) run.logger->warn("{}", *reject_file->warning());
   options.reject_sink = reject_file.get();
   return Order{std::move(configuration), std::move(catalog), std::move(options), std::move(reject_file)};
 }
@@ -448,9 +458,9 @@ void keep_memory_in_one_heap() {
 #endif
 }
 
-spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink) {
-  if (format == LogFormat::plain) return std::make_shared<PlainLogSink>(STDERR_FILENO);
-  return std::make_shared<AirbyteLogSink>(sink);
+spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink, SecretMask const& secrets) {
+  if (format == LogFormat::plain) return std::make_shared<PlainLogSink>(STDERR_FILENO, secrets);
+  return std::make_shared<AirbyteLogSink>(sink, secrets);
 }
 
 }  // namespace
@@ -479,8 +489,9 @@ int run_connector(int argc, char** argv, Connector connector) {
 
   PrivateStdout const private_stdout;
   FdSink sink(private_stdout.fd());
-  auto const logger = make_logger(make_log_sink(command_line.log_format, sink), std::getenv("LOG_LEVEL"));
-  return run_command(Run{command_line, connector, sink, logger, SystemClock()});
+  SecretMask secrets;
+  auto const logger = make_logger(make_log_sink(command_line.log_format, sink, secrets), std::getenv("LOG_LEVEL"));
+  return run_command(Run{command_line, connector, sink, secrets, logger, SystemClock()});
 }
 
 }  // namespace landfall

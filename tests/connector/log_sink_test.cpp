@@ -27,10 +27,11 @@ class LogSinkTest : public testing::Test {
 
   Pipe pipe_;
   FdSink sink_{pipe_.write_end()};
+  SecretMask secrets_;
 };
 
 TEST_F(LogSinkTest, EveryLogIsOneValidAirbyteLine) {
-  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_), "trace");
+  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), "trace");
   std::vector<std::string> const texts{"plain", "two\nlines", R"(a "quoted" \ text)", std::string("a \0 byte", 8)};
   for (auto const& text : texts) logger->info("{}", text);
   logger->info("{}", "not UTF-8: \xff\xfe");
@@ -45,7 +46,7 @@ TEST_F(LogSinkTest, EveryLogIsOneValidAirbyteLine) {
 }
 
 TEST_F(LogSinkTest, LevelsAreThoseOfTheProtocol) {
-  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_), "TRACE");
+  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), "TRACE");
   for (auto const level : {spdlog::level::trace, spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
                            spdlog::level::err, spdlog::level::critical}) {
     logger->log(level, "x");
@@ -56,14 +57,14 @@ TEST_F(LogSinkTest, LevelsAreThoseOfTheProtocol) {
 }
 
 TEST_F(LogSinkTest, LogLevelHidesWhatIsBelowIt) {
-  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_), "warning");
+  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), "warning");
   logger->info("hidden");
   logger->warn("shown");
   EXPECT_EQ(logged().size(), 1U);
 }
 
 TEST_F(LogSinkTest, AnUnknownLogLevelIsInfoAndSaid) {
-  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_), "loud");
+  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), "loud");
   logger->debug("hidden");
   auto const messages = logged();
   ASSERT_EQ(messages.size(), 1U);
@@ -71,23 +72,39 @@ TEST_F(LogSinkTest, AnUnknownLogLevelIsInfoAndSaid) {
 }
 
 TEST_F(LogSinkTest, WithoutALogLevelItIsInfo) {
-  EXPECT_EQ(make_logger(std::make_shared<AirbyteLogSink>(sink_), nullptr)->level(), spdlog::level::info);
-  EXPECT_EQ(make_logger(std::make_shared<AirbyteLogSink>(sink_), "")->level(), spdlog::level::info);
+  EXPECT_EQ(make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), nullptr)->level(), spdlog::level::info);
+  EXPECT_EQ(make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), "")->level(), spdlog::level::info);
 }
 
 TEST_F(LogSinkTest, ALogThatNobodyReadsIsDropped) {
   std::signal(SIGPIPE, SIG_IGN);
   pipe_.close_read();
-  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_), nullptr);
+  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), nullptr);
   EXPECT_NO_THROW(logger->info("lost"));
 }
 
 TEST_F(LogSinkTest, PlainLogsAreText) {
-  auto const logger = make_logger(std::make_shared<PlainLogSink>(pipe_.write_end()), nullptr);
+  auto const logger = make_logger(std::make_shared<PlainLogSink>(pipe_.write_end(), secrets_), nullptr);
   logger->error("it broke");
   pipe_.close_write();
   auto const text = read_to_end(pipe_.read_end());
   EXPECT_EQ(text.substr(8), " error it broke\n") << text;  // after the time
+}
+
+TEST_F(LogSinkTest, APlainLogIsOneLineThatMovesNoCursor) {
+  auto const logger = make_logger(std::make_shared<PlainLogSink>(pipe_.write_end(), secrets_), nullptr);
+  logger->error("{}", "table \x1b[2J\n00:00:00 info all is well");
+  pipe_.close_write();
+  EXPECT_EQ(read_to_end(pipe_.read_end()).substr(8), " error table \\u001b[2J\\n00:00:00 info all is well\n");
+}
+
+TEST_F(LogSinkTest, NoLogShowsASecret) {
+  boost::json::object const specification{
+      {"properties", {{"password", {{"type", "string"}, {"airbyte_secret", true}}}}}};
+  secrets_.learn({{"password", "correct horse"}}, specification);
+  auto const logger = make_logger(std::make_shared<AirbyteLogSink>(sink_, secrets_), nullptr);
+  logger->info("logged in with correct horse");
+  EXPECT_EQ(logged()[0].at("log").at("message"), "logged in with ******");
 }
 
 }  // namespace

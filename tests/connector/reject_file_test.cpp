@@ -244,6 +244,41 @@ TEST_F(RejectFileTest, AWrongPathIsAConfigErrorFromTheStart) {
   }
 }
 
+TEST_F(RejectFileTest, AFileThatOthersCouldChooseOrChangeIsRefused) {
+  put("");
+  fs::create_symlink(path(), path("link"));
+  fs::create_symlink(path("missing"), path("dangling"));
+  for (char const* const name : {"link", "dangling"}) {
+    EXPECT_NE(refusal(path(name)).find("it is a symbolic link"), std::string::npos);
+    EXPECT_NE(check_refusal(path(name)).find("it is a symbolic link"), std::string::npos);
+  }
+  EXPECT_FALSE(fs::exists(path("missing")));
+  for (::mode_t const mode : {0602U, 0620U, 0666U}) {
+    SCOPED_TRACE(mode);
+    ASSERT_EQ(::chmod(path().c_str(), mode), 0);
+    EXPECT_NE(refusal(path()).find("can be changed by other users"), std::string::npos);
+    EXPECT_NE(check_refusal(path()).find("can be changed by other users"), std::string::npos);
+  }
+}
+
+TEST_F(RejectFileTest, AFileOfAnotherOwnerIsRefused) {
+  put("");
+  if (::chown(path().c_str(), 1, static_cast<gid_t>(-1)) != 0) GTEST_SKIP() << "only root can give a file away";
+  ASSERT_EQ(::chmod(path().c_str(), 0600), 0);
+  EXPECT_NE(refusal(path()).find("belongs to another user"), std::string::npos);
+  EXPECT_NE(check_refusal(path()).find("belongs to another user"), std::string::npos);
+}
+
+TEST_F(RejectFileTest, OfAFileThatOthersMayReadAWarningSaysSo) {
+  put("");
+  for (::mode_t const mode : {0604U, 0640U}) {
+    ASSERT_EQ(::chmod(path().c_str(), mode), 0);
+    EXPECT_NE(RejectFile(path()).warning().value_or("").find("chmod go-r"), std::string::npos);
+  }
+  ASSERT_EQ(::chmod(path().c_str(), 0600), 0);
+  EXPECT_EQ(RejectFile(path()).warning(), std::nullopt);
+}
+
 TEST_F(RejectFileTest, WritersOfSeveralProcessesKeepLinesWhole) {
   RejectFile one(path());
   RejectFile other(path());  // a lock of its own, as another process has

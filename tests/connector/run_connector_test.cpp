@@ -606,6 +606,30 @@ TEST_F(RunConnector, BadRecordsGoToTheRejectFile) {
   }
 }
 
+TEST_F(RunConnector, ASecretIsShownNowhere) {
+  std::string const configuration = R"({"password": "pass \"word\"/1", "tells": true, "load_fails_times": 1,)"
+                                    R"( "check": "throws", "close": "throws"})";
+  std::string const spellings[] = {R"(pass "word"/1)", R"(pass \"word\"/1)", "pass%20%22word%22%2F1"};
+  auto const path = file("");
+  for (char const* const format : {"airbyte", "plain"}) {
+    for (auto arguments :
+         {std::vector<std::string>{"check", "--config", file(configuration)}, write_arguments(configuration)}) {
+      SCOPED_TRACE(fmt::format("{}, {} logs", arguments[0], format));
+      arguments.insert(arguments.end(), {"--log", format, "--reject-file", path});
+      Process process(arguments, {}, -1);
+      process.send(record);
+      process.end_input();
+      process.exit_code();
+      auto const shown = process.out + process.err + content(path);
+      for (auto const& secret : spellings) EXPECT_EQ(shown.find(secret), std::string::npos) << shown;
+      EXPECT_NE(shown.find("made from a configuration******"), std::string::npos) << shown;
+      auto const last = arguments[0] == "check" ? "no user with ******" : "the merge of users******";
+      EXPECT_NE(process.out.find(last), std::string::npos) << shown;
+    }
+  }
+  EXPECT_NE(content(path).find("refused to ******"), std::string::npos) << content(path);
+}
+
 TEST_F(RunConnector, ABadRecordWithoutARejectFileFailsItsStream) {
   Process process(write_arguments(R"({"load": "names_bad_records"})", two_streams), {}, -1);
   process.send(record_of("orders", "{}"));

@@ -25,15 +25,17 @@ struct Behaviour {
         load_fails_times(configuration.integer("load_fails_times", 0)),
         load(configuration.string("load", "")),
         close(configuration.string("close", "")),
-        tells(configuration.boolean("tells", false)) {
+        tells(configuration.boolean("tells", false)),
+        password(configuration.string("password", "")) {
     if (configuration.boolean("make_throws", false)) throw landfall::config_error("the region is unknown");
   }
-  std::string check;               // "waits", "hangs"
+  std::string check;               // "waits", "hangs", "throws"
   std::int64_t check_fails_times;  // it throws so often, then it works
   std::int64_t load_fails_times;   // the same
   std::string load;                // "hangs", "throws", "names_bad_records", "finds_bad_records", "fails_beside"
   std::string close;               // "throws"
   bool tells;                      // notices, of its making and of its last call
+  std::string password;            // a secret; not empty: everything that it says has it in it
 };
 
 // Nothing ends it, not even its cancellation.
@@ -53,7 +55,8 @@ class TinyLoader final : public landfall::StreamLoader {
   awaitable<landfall::Batch> process_records(landfall::RecordBatch records) override {
     std::printf("loading %zu records\n", records.size());  // as a careless library would
     std::fflush(stdout);
-    if (failures_left_-- > 0) throw landfall::transient_error("the line is busy");
+    if (failures_left_-- > 0) throw landfall::transient_error("the line is busy{}", behaviour_.password);
+    if (!behaviour_.password.empty()) reject_first(records);
     if (behaviour_.load == "throws") throw std::runtime_error("no table for " + stream_);
     if (behaviour_.load == "hangs") co_await hang();
     if (behaviour_.load == "fails_beside") co_await fail_beside(records.first_number() == 0);
@@ -65,7 +68,9 @@ class TinyLoader final : public landfall::StreamLoader {
   }
 
   awaitable<void> close(landfall::StreamOutcome outcome) override {
-    if (behaviour_.close == "throws" && outcome.succeeded()) throw std::runtime_error("the merge of " + stream_);
+    if (behaviour_.close == "throws" && outcome.succeeded()) {
+      throw std::runtime_error("the merge of " + stream_ + behaviour_.password);
+    }
     co_return;
   }
 
@@ -76,6 +81,11 @@ class TinyLoader final : public landfall::StreamLoader {
       if (record.data().find("bad") != std::string_view::npos) bad.emplace_back(record.number(), "it is bad");
     }
     return bad;
+  }
+
+  void reject_first(landfall::RecordBatch const& records) const {
+    if (records.first_number() != 0 || was_rejected_.exchange(true)) return;
+    throw landfall::RejectedRecords("bad", {landfall::RejectedRecord(0, "refused to " + behaviour_.password)});
   }
 
   // The call for the first record is about to return when the one for the second record throws.
@@ -95,23 +105,27 @@ class TinyLoader final : public landfall::StreamLoader {
   std::int64_t failures_left_;
   std::atomic<bool> second_began_ = false;
   std::atomic<bool> first_ends_ = false;
+  mutable std::atomic<bool> was_rejected_ = false;
 };
 
 class TinyDestination final : public landfall::Destination {
  public:
   explicit TinyDestination(landfall::Configuration const& configuration) : behaviour_(configuration) {
-    if (behaviour_.tells) notices().warn("made from a configuration");
+    if (behaviour_.tells) notices().warn("made from a configuration" + behaviour_.password);
   }
 
   static landfall::ConnectorSpecification spec() {
     landfall::ConnectorSpecification specification;
     specification.documentation_url = "https://example.com/tiny";
+    boost::json::object const password{{"type", "string"}, {"airbyte_secret", true}};
+    specification.connection_specification["properties"] = boost::json::object{{"password", password}};
     return specification;
   }
 
   awaitable<void> check() override {
     std::printf("checking\n");
-    if (behaviour_.tells) notices().info("checked");
+    if (behaviour_.tells) notices().info("checked" + behaviour_.password);
+    if (behaviour_.check == "throws") throw landfall::config_error("no user with {}", behaviour_.password);
     if (check_count_++ < behaviour_.check_fails_times) throw landfall::transient_error("nobody answers");
     if (behaviour_.check == "hangs") co_await hang();
     if (behaviour_.check == "waits") {
