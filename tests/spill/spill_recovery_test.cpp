@@ -63,6 +63,18 @@ TEST(CutAtPositions, LeavesAcknowledgedRecordsAndEachBatchOnce) {
   }
 }
 
+TEST(CutAtPositions, EachStreamIsCutAtItsOwn) {
+  Snapshot state;
+  state.streams.emplace_back(StreamDescriptor("users"), 5);
+  state.streams.emplace_back(StreamDescriptor("orders"), 9);
+  state.batches = {pending(1, 0, 5, 2), pending(2, 9, 5, 6)};  // the first one is wholly behind
+  state.batches[1].batch.stream_index = 1;
+  cut_at_positions(state);
+  ASSERT_EQ(state.batches.size(), 1u);
+  EXPECT_EQ(state.batches[0].batch.id, BatchId(2));
+  EXPECT_EQ(state.batches[0].batch.record_count, 4u);
+}
+
 // ---- what a frame means ----
 
 FrameHeader batch_header(std::uint64_t record_count, std::uint64_t table_bytes) {
