@@ -52,6 +52,7 @@ std::unique_ptr<Connection> Connections::blocking_open(Interruption const& inter
 
 std::unique_ptr<Connection> Connections::blocking_take(Interruption& interruption) {
   bool server_has_more = true;
+  std::optional<std::chrono::steady_clock::time_point> end;  // of waiting for a server that has no free connection
   std::unique_lock lock(mutex_);
   for (;;) {
     throw_if_interrupted(interruption);
@@ -79,10 +80,12 @@ std::unique_ptr<Connection> Connections::blocking_take(Interruption& interruptio
     --open_count_;
     // Then those that we have must do. Nobody is told: others would try the same again, and so on.
     server_has_more = !(too_many && open_count_ > 0);
-    if (server_has_more) {
-      changed_.notify_all();
-      std::rethrow_exception(failure);
-    }
+    if (!server_has_more) continue;
+    changed_.notify_all();
+    auto const now = std::chrono::steady_clock::now();
+    if (!end) end = now + std::chrono::seconds(settings_.reconnect_seconds);
+    if (!too_many || now >= *end) std::rethrow_exception(failure);
+    changed_.wait_for(lock, pause);
   }
 }
 

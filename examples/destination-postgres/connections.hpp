@@ -24,7 +24,8 @@ namespace postgres {
 
 /// At most so many connections as are configured, opened when they are needed; fewer where the server has no more.
 ///
-/// Restart: a server that was there is waited for, as long as Settings::reconnect_seconds.
+/// Restart: a server that was there, or that has no free connection, is waited for, as long as
+///          Settings::reconnect_seconds.
 /// Threads: any.
 class Connections {
  public:
