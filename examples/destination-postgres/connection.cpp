@@ -11,11 +11,11 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <map>
+#include <memory>
 #include <vector>
 
 #include <fmt/format.h>
-
-#include <landfall/runtime/assert.hpp>
 
 #include "interruption.hpp"
 #include "server_error.hpp"
@@ -26,44 +26,62 @@ namespace {
 
 using landfall::SqlText;
 
-/// For libpq: names and values, a null behind the last. An empty value is one that was not given.
-struct Parameters {
-  void add(std::string_view name, std::string value) {
-    if (!value.empty()) all.push_back(Parameter{std::string(name), std::move(value)});
+/// In a string for libpq.
+std::string quoted(std::string_view value) {
+  std::string text = "'";
+  for (char const c : value) {
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
   }
-  std::vector<char const*> names() const { return each(&Parameter::name); }
-  std::vector<char const*> values() const { return each(&Parameter::value); }
-  std::vector<char const*> each(std::string Parameter::* member) const {
-    std::vector<char const*> texts;
-    for (Parameter const& parameter : all) texts.push_back((parameter.*member).c_str());
-    texts.push_back(nullptr);
-    return texts;
+  return text + "'";
+}
+
+/// What libpq would take from the environment where it is not given, as if the environment were empty. Only in a string
+/// does it take an empty value for one that was given. Options without a variable are not here, nor those whose empty
+/// value it refuses.
+std::map<std::string, std::string> defaults() {
+  std::map<std::string, std::string> all;
+  std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> const options(PQconndefaults(), PQconninfoFree);
+  if (!options) throw landfall::transient_error("there is no memory for a connection");
+  for (PQconninfoOption const* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->envvar != nullptr && option->compiled != nullptr) all[option->keyword] = option->compiled;
   }
+  for (char const* const name :
+       {"hostaddr", "options", "password", "requirepeer", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert"}) {
+    all[name] = "";
+  }
+  return all;
+}
 
-  std::vector<Parameter> all;
-};
-
-Parameters parameters_of(Settings const& settings, SecretFiles const& secrets) {
-  Parameters made;
-  made.add("application_name", "landfall");
+/// All options, in libpq's form.
+std::string connection_string(Settings const& settings, SecretFiles const& secrets) {
+  std::map<std::string, std::string> all = defaults();
+  auto const give = [&all](std::string const& name, std::string const& value) {
+    if (!value.empty()) all[name] = value;
+  };
+  give("application_name", "landfall");
   // A server that is gone without a word is noticed within a minute and a half.
-  made.add("keepalives_idle", "30");
-  made.add("keepalives_interval", "10");
-  made.add("keepalives_count", "6");
-  made.add("tcp_user_timeout", "90000");
-  for (Parameter const& parameter : settings.more) made.add(parameter.name, parameter.value);
-  made.add("host", settings.host);
-  made.add("port", settings.port);
-  made.add("dbname", settings.database);
-  made.add("user", settings.username);
-  made.add("password", settings.password);
-  made.add("client_encoding", "UTF8");
-  made.add("sslmode", settings.tls.mode);
-  made.add("sslrootcert", secrets.ca_certificate.path());
-  made.add("sslcert", secrets.client_certificate.path());
-  made.add("sslkey", secrets.client_key.path());
-  made.add("sslpassword", settings.tls.client_key_password);
-  return made;
+  give("keepalives_idle", "30");
+  give("keepalives_interval", "10");
+  give("keepalives_count", "6");
+  give("tcp_user_timeout", "90000");
+  give("connect_timeout", std::to_string(settings.connect_timeout_seconds));
+  give("passfile", "/dev/null/none");  // is not there, whatever happens
+  for (Parameter const& parameter : settings.more) give(parameter.name, parameter.value);
+  give("host", settings.host);
+  give("port", settings.port);
+  give("dbname", settings.database);
+  give("user", settings.username);
+  give("password", settings.password);
+  give("client_encoding", "UTF8");
+  give("sslmode", settings.tls.mode);
+  give("sslrootcert", secrets.ca_certificate.path());
+  give("sslcert", secrets.client_certificate.path());
+  give("sslkey", secrets.client_key.path());
+  give("sslpassword", settings.tls.client_key_password);
+  std::string text;
+  for (auto const& [name, value] : all) text += fmt::format("{}={} ", name, quoted(value));
+  return text;
 }
 
 /// OpenSSL would ask the terminal for the password of a key, or even stdin, where the records come from.
@@ -137,9 +155,7 @@ Connection::~Connection() { close(); }
 // Step by step, since libpq tells the SQLSTATE of a refusal only to those who have asked for it before.
 void Connection::connect(Settings const& settings, SecretFiles const& secrets, Patience const& patience) {
   never_ask_for_passwords();
-  Parameters const parameters = parameters_of(settings, secrets);
-  constexpr int dbname_is_a_name = 0;
-  connection_ = PQconnectStartParams(parameters.names().data(), parameters.values().data(), dbname_is_a_name);
+  connection_ = PQconnectStart(connection_string(settings, secrets).c_str());
   if (connection_ == nullptr) throw landfall::transient_error("there is no memory for a connection");
   // Notices (a table that is there already) would go to stderr.
   PQsetNoticeReceiver(connection_, [](void*, PGresult const*) {}, nullptr);

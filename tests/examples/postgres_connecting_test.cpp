@@ -1,6 +1,8 @@
 // Who is not let in, why, and what that is called.
 
 #include <array>
+#include <cstdlib>
+#include <fstream>
 #include <optional>
 
 #include <gmock/gmock.h>
@@ -82,6 +84,65 @@ TEST(PostgresConnecting, WhoIsNotLetInIsToldWhy) {
     settings.tls.mode = "require";
     expect_config_error(settings, "server does not support SSL", "check ssl_mode");
   }
+}
+
+/// Of this process, while it lives.
+class Environment {
+ public:
+  Environment(char const* name, std::string const& value) : name_(name) { ::setenv(name, value.c_str(), 1); }
+  ~Environment() { ::unsetenv(name_); }
+  Environment(Environment const&) = delete;
+  Environment& operator=(Environment const&) = delete;
+
+ private:
+  char const* name_;
+};
+
+TEST(PostgresConnecting, NothingOfTheEnvironmentEnters) {
+  OwnServer const server("--tcp");
+  server.run("CREATE ROLE ada LOGIN PASSWORD 'pass-s3cret'");
+  server.let_in("host all postgres 127.0.0.1/32 trust\nhost all ada 127.0.0.1/32 md5\n");
+  struct Row {
+    char const* name;
+    char const* value;
+  };
+  constexpr Row rows[] = {{"PGHOSTADDR", "127.0.0.2"},
+                          {"PGPORT", "1"},
+                          {"PGOPTIONS", "-c no_such_setting=1"},
+                          {"PGSSLMODE", "verify-full"},
+                          {"PGSSLROOTCERT", "/nowhere/root.crt"},
+                          {"PGSSLCERT", "/dev/null"},
+                          {"PGSSLMINPROTOCOLVERSION", "nonsense"},
+                          {"PGSSLSNI", "nonsense"},
+                          {"PGREQUIREPEER", "nobody"},
+                          {"PGCHANNELBINDING", "require"},
+                          {"PGGSSENCMODE", "require"},
+                          {"PGTARGETSESSIONATTRS", "standby"},
+                          {"PGCONNECT_TIMEOUT", "nonsense"},
+                          {"PGCLIENTENCODING", "NONSENSE"}};
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    Environment const set(row.name, row.value);
+    auto const failure = failure_of(server.settings());
+    EXPECT_FALSE(failure.has_value()) << failure->what();
+  }
+}
+
+TEST(PostgresConnecting, APasswordIsTakenFromTheConfigurationAlone) {
+  OwnServer const server("--tcp");
+  server.run("CREATE ROLE ada LOGIN PASSWORD 'pass-s3cret'");
+  server.let_in("host all ada 127.0.0.1/32 md5\n");
+  std::string const file = server.data().parent_path().string() + ".passwords";
+  std::ofstream(file) << "*:*:*:ada:pass-s3cret\n";
+  ::chmod(file.c_str(), 0600);
+  Settings settings = server.settings();
+  settings.username = "ada";
+  Environment const variable("PGPASSWORD", password);
+  Environment const passwords("PGPASSFILE", file);
+  expect_config_error(settings, "password", "give a password");
+  settings.password = password;
+  EXPECT_FALSE(failure_of(settings).has_value());
+  ::unlink(file.c_str());
 }
 
 TEST(PostgresConnecting, AServerThatCannotBeReachedMayBeBackLater) {
