@@ -93,6 +93,12 @@ void never_ask_for_passwords() {
   static_cast<void>(is_set);
 }
 
+/// "COMMIT", "COPY 12", ...; empty where the result is of something else.
+std::string_view tag_of(Result const& result) {
+  char const* const tag = PQcmdStatus(const_cast<PGresult*>(result.get()));
+  return tag == nullptr ? std::string_view() : tag;
+}
+
 SqlText literal(landfall::SqlLiteral text) {
   SqlText sql;
   sql << text;
@@ -200,7 +206,7 @@ void Connection::set_up(Settings const& settings, Patience const& patience) {
 
 void Connection::fail(PGresult const* result) {
   ServerError const error(connection_, result);
-  is_doubtful_ = is_doubtful_ || is_about_the_session(error.sqlstate);
+  is_doubtful_ = is_doubtful_ || error.sqlstate.empty() || is_about_the_session(error.sqlstate);
   throw error;
 }
 
@@ -242,14 +248,26 @@ Result Connection::run(SqlText const& sql, std::initializer_list<std::string> pa
 void Connection::drop_results() noexcept {
   for (;;) {
     Result const result(PQgetResult(connection_));
-    // libpq says COPY_IN without end where it has not noticed that it is over.
-    if (result.get() == nullptr || PQresultStatus(result.get()) == PGRES_COPY_IN) return;
+    if (result.get() == nullptr) return;
+    ExecStatusType const status = PQresultStatus(result.get());
+    // libpq says so without end: COPY_IN where it has not noticed that it is over, the others where nobody asked for it.
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) return;
   }
 }
 
 void Connection::begin_copy(SqlText const& sql) {
   Result const result = run(sql);
-  LANDFALL_ASSERT(PQresultStatus(result.get()) == PGRES_COPY_IN);
+  if (PQresultStatus(result.get()) != PGRES_COPY_IN) refuse("COPY", result);
+}
+
+/// What no PostgreSQL says there: a proxy that has mixed up its sessions, or bits that were changed on the way.
+void Connection::refuse(std::string_view asked, Result const& answer) {
+  is_doubtful_ = true;
+  std::string_view const tag = tag_of(answer);
+  throw landfall::transient_error(
+      "the server has answered {} with {} ({}), which its protocol does not allow there: look at what is between this "
+      "program and the server",
+      asked, cut_text(tag.empty() ? "no tag" : tag), PQresStatus(PQresultStatus(answer.get())));
 }
 
 // The server goes on taking rows behind one that was wrong, and answers at the end: unless its answer is read now and
@@ -267,7 +285,8 @@ void Connection::end_copy() {
   if (PQputCopyEnd(connection_, nullptr) != 1) fail(nullptr);
   Result result(PQgetResult(connection_));
   drop_results();
-  checked(std::move(result));
+  Result const answer = checked(std::move(result));
+  if (!tag_of(answer).starts_with("COPY ")) refuse("the end of a COPY", answer);
 }
 
 // ---- from another thread ----
@@ -282,7 +301,7 @@ Transaction::Transaction(Connection& connection) : connection_(&connection) {
 }
 
 Transaction::~Transaction() {
-  if (connection_ == nullptr || connection_->is_lost()) return;
+  if (connection_ == nullptr || connection_->is_lost() || connection_->is_doubtful_) return;
   try {
     connection_->run(literal("ROLLBACK"));
   } catch (landfall::Error const&) {  // the connection is not reusable then
@@ -292,12 +311,13 @@ Transaction::~Transaction() {
 void Transaction::commit() {
   Connection& connection = *std::exchange(connection_, nullptr);
   try {
-    Result const result = connection.run(literal("COMMIT"));
-    // The answer to a COMMIT after an error that was overlooked.
-    LANDFALL_ASSERT(std::string_view(PQcmdStatus(const_cast<PGresult*>(result.get()))) == "COMMIT");
+    Result const answer = connection.run(literal("COMMIT"));
+    if (tag_of(answer) != "COMMIT") connection.refuse("COMMIT", answer);
   } catch (ServerError const& error) {
     if (error.is_fatal) throw CommitLost(error.message());
     throw;
+  } catch (landfall::Error const& error) {
+    throw CommitLost(error.message());
   }
 }
 

@@ -39,10 +39,11 @@ class Interruption;
 
 /// One connection, whose session is set up: UTF-8, UTC, time-outs, commits that are durable.
 ///
+/// Options: all are given. Of libpq's environment, and of its files of passwords, nothing enters.
 /// Threads: one at a time, but for interrupt(). All calls block.
 /// Gone:    where a call was interrupted, or this process ends, the server notices within a second, and rolls back. (On
 ///          Linux, from PostgreSQL 14. Others go on with the statement until its end.)
-/// Errors:  ServerError.
+/// Errors:  ServerError; Error(transient) for an answer that the protocol does not allow.
 class Connection {
  public:
   /// Ready for use within connect_timeout_seconds, or not at all; given up when `interruption`, if there is one, is
@@ -76,7 +77,9 @@ class Connection {
   struct Patience;
 
   Result checked(Result result);
+  friend class Transaction;
   [[noreturn]] void fail(PGresult const* result);
+  [[noreturn]] void refuse(std::string_view asked, Result const& answer);
   void drop_results() noexcept;
   void connect(Settings const& settings, SecretFiles const& secrets, Patience const& patience);
   void set_up(Settings const& settings, Patience const& patience);

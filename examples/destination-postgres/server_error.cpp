@@ -89,6 +89,13 @@ Rule const* rule_of(std::string_view sqlstate, std::string_view function) noexce
   return found == rules.end() ? nullptr : &*found;
 }
 
+constexpr std::size_t longest = 16'384;  // bytes of a server's text
+
+/// A row of a COPY is named at the end.
+std::string_view end_of(std::string_view text) noexcept {
+  return text.substr(text.size() - std::min(text.size(), longest));
+}
+
 std::string_view field_of(PGresult const* result, int field) noexcept {
   char const* const text = result == nullptr ? nullptr : PQresultErrorField(result, field);
   return text == nullptr ? std::string_view() : text;
@@ -111,7 +118,7 @@ std::string_view without_line_ends(std::string_view text) noexcept {
 }
 
 std::string one_line(std::string_view text) {
-  std::string line(without_line_ends(text));
+  std::string line = cut_text(without_line_ends(text));
   std::ranges::replace_if(line, [](char one) { return one == '\n' || one == '\t'; }, ' ');
   return line;
 }
@@ -120,15 +127,18 @@ std::string one_line(std::string_view text) {
 std::string text_of(PGconn const* connection, PGresult const* result) {
   std::string_view const sqlstate = sqlstate_of(result);
   if (sqlstate.empty()) {
-    return one_line(PQerrorMessage(connection));
+    std::string text = one_line(PQerrorMessage(connection));
+    if (!text.empty()) return text;
+    return fmt::format("the server has answered with {}, which its protocol does not allow there",
+                       PQresStatus(PQresultStatus(result)));
   }
-  std::string text = fmt::format("{} (SQLSTATE {})", field_of(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+  std::string text = fmt::format("{} (SQLSTATE {})", cut_text(field_of(result, PG_DIAG_MESSAGE_PRIMARY)), sqlstate);
   // Names, never rows. Those that a unique index belongs to are not in the message.
   if (std::string_view const table = field_of(result, PG_DIAG_TABLE_NAME); !table.empty()) {
-    text += fmt::format(" in {}.{}", field_of(result, PG_DIAG_SCHEMA_NAME), table);
+    text += fmt::format(" in {}.{}", cut_text(field_of(result, PG_DIAG_SCHEMA_NAME)), cut_text(table));
   }
   if (std::string_view const hint = field_of(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) {
-    text += fmt::format("; hint: {}", hint);
+    text += fmt::format("; hint: {}", cut_text(hint));
   }
   if (std::string_view const advice = advice_for(sqlstate, function_of(result)); !advice.empty())
     text += fmt::format("; {}", advice);
@@ -162,6 +172,13 @@ Rule rule_without_sqlstate(std::string_view text, bool lacks_password) {
 
 }  // namespace
 
+std::string cut_text(std::string_view text) {
+  if (text.size() <= longest) return std::string(text);
+  std::size_t end = longest;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80 && end > 0) --end;  // not within a character
+  return fmt::format("{} [the first {} of {} bytes]", text.substr(0, end), end, text.size());
+}
+
 ErrorClass class_of(std::string_view sqlstate, std::string_view function) noexcept {
   if (sqlstate.empty()) return ErrorClass::transient;
   Rule const* const rule = rule_of(sqlstate, function);
@@ -188,15 +205,15 @@ bool is_about_the_session(std::string_view sqlstate) noexcept { return sqlstate 
 ServerError::ServerError(PGconn const* connection, PGresult const* result)
     : Error(class_of(sqlstate_of(result), function_of(result)), text_of(connection, result)),
       sqlstate(sqlstate_of(result)),
-      column(field_of(result, PG_DIAG_COLUMN_NAME)),
-      function(function_of(result)),
-      context(field_of(result, PG_DIAG_CONTEXT)),
+      column(cut_text(field_of(result, PG_DIAG_COLUMN_NAME))),
+      function(cut_text(function_of(result))),
+      context(end_of(field_of(result, PG_DIAG_CONTEXT))),
       is_fatal(sqlstate.empty() || field_of(result, PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR") {}
 
 // libpq has no result for it, only text: "... FATAL:  28P01: password authentication failed ...\nLOCATION:  ...", once
 // for each address that it has tried.
 ServerError ServerError::of_connecting(PGconn const* connection) {
-  std::string const all(PQerrorMessage(connection));
+  std::string_view const all = PQerrorMessage(connection);
   std::string const text = one_line(all.substr(0, all.find("\nLOCATION:")));
   std::string const sqlstate = sqlstate_in(all);
   Rule const unreachable = rule_without_sqlstate(text, PQconnectionNeedsPassword(connection) != 0);

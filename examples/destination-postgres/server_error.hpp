@@ -22,6 +22,9 @@ landfall::ErrorClass class_of(std::string_view sqlstate, std::string_view functi
 /// What the user can do about it; empty where the message says it all.
 std::string_view advice_for(std::string_view sqlstate, std::string_view function = "") noexcept;
 
+/// What a server says is never copied whole: 16 kB of it, and how long it was.
+std::string cut_text(std::string_view text);
+
 /// True when it is a value of a row that the server does not take.
 bool is_about_a_value(std::string_view sqlstate, std::string_view function = "") noexcept;
 
@@ -43,7 +46,7 @@ struct ServerError : landfall::Error {
   std::string sqlstate;  ///< or empty: the connection is lost, or did not come about
   std::string column;    ///< of a constraint on one, without quotes
   std::string function;  ///< of the server's source; empty where it is not known
-  std::string context;   ///< the server's own words about where it happened
+  std::string context;   ///< the server's own words about where it happened, the last 16 kB
   bool is_fatal = true;  ///< the connection is lost, or about to be
 
  private:
