@@ -121,6 +121,14 @@ class CrashedServerStore final : private postgres::OwnServer, public PostgresCra
  public:
   CrashedServerStore() : PostgresCrashStore(OwnServer::settings()) {}
 
+  /// Until a server has recovered that a busy machine gives little time: a minute and more, in short waits.
+  json::object retry() const override {
+    json::object const long_enough{{"attempts", 300}, {"longest_delay_ms", 500}};
+    json::object of_all_parts;
+    for (char const* const part : {"setup", "open", "process", "close", "teardown"}) of_all_parts[part] = long_enough;
+    return of_all_parts;
+  }
+
   void disturb() override {
     if (is_stopped_next_) {
       stop();

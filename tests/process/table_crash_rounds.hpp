@@ -35,6 +35,8 @@ class CrashStore {
   virtual std::string program() const = 0;
   /// What it takes to reach the store, for config.json.
   virtual json::object configuration() const = 0;
+  /// How often each part of a sync is tried; empty: as by default.
+  virtual json::object retry() const { return {}; }
 
   /// An empty store, for the next round.
   virtual void clear() = 0;
@@ -167,6 +169,7 @@ class TableCrashRounds : public ProgramTest {
 
   void configure(int batch_records) {
     json::object landfall{{"checkpoint_seconds", 1}, {"batch_records", batch_records}, {"memory_bytes", 16 << 20}};
+    if (auto const retry = store_->retry(); !retry.empty()) landfall["retry"] = retry;
     if (resume_) landfall["spill"] = json::object{{"directory", spill().string()}, {"resume", true}};
     auto configuration = store_->configuration();
     configuration["landfall"] = landfall;
