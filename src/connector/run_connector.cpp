@@ -1,6 +1,7 @@
 #include <landfall/connector/run_connector.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -57,6 +58,9 @@ namespace landfall {
 
 namespace {
 
+constexpr std::size_t largest_configuration = 8 << 20;
+constexpr std::size_t largest_catalog = 1 << 30;
+
 // Columns of a progress report that goes to the log.
 constexpr std::size_t logged_progress_width = 160;
 
@@ -70,31 +74,46 @@ struct Run {
   SystemClock clock;
 };
 
-std::string read_file(char const* what, std::string const& path) {
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
+  FileDescriptor(FileDescriptor const&) = delete;
+  FileDescriptor& operator=(FileDescriptor const&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Errors: Error(config), also when it is larger: the memory should not be filled by a path that is another file's.
+std::string read_file(char const* what, std::string const& path, std::size_t largest) {
   auto const fail = [&] {
     return config_error("cannot read the {} file '{}': {}", what, path, std::generic_category().message(errno));
   };
-  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw fail();
+  FileDescriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) throw fail();
+  struct stat status{};
   std::string content;
   std::array<char, 64 << 10> room;
+  bool is_larger = ::fstat(file.get(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) > largest;
   for (;;) {
-    auto const taken = ::read(fd, room.data(), room.size());
-    if (taken < 0 && errno == EINTR) continue;
-    if (taken < 0) {
-      auto const error = fail();
-      ::close(fd);
-      throw error;
+    if (is_larger) {
+      throw config_error("the {} file '{}' is larger than {} MiB: name the right file", what, path, largest >> 20);
     }
-    if (taken == 0) break;
+    auto const taken = ::read(file.get(), room.data(), room.size());
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken < 0) throw fail();
+    if (taken == 0) return content;
     content.append(room.data(), static_cast<std::size_t>(taken));
+    is_larger = content.size() > largest;
   }
-  ::close(fd);
-  return content;
 }
 
 Configuration read_configuration(Run const& run) {
-  auto const text = read_file("configuration", run.command_line.config_path);
+  auto const text = read_file("configuration", run.command_line.config_path, largest_configuration);
   auto configuration = Configuration::parse(text);
   // One of its own: looking at all members of the other would count as asking for them.
   auto const looked_at = Configuration::parse(text);
@@ -317,7 +336,7 @@ std::unique_ptr<RejectFile> open_reject_file(Run const& run, Configuration const
 
 Order read_order(Run const& run) {
   auto configuration = read_configuration(run);
-  auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path));
+  auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path, largest_catalog));
   auto options = sync_options(configuration, process_environment);
   auto reject_file = open_reject_file(run, configuration);
   if (reject_file && reject_file->warning()) run.logger->warn("{}", *reject_file->warning());

@@ -444,6 +444,27 @@ TEST_F(RunConnector, AWriteThatCannotStartIsAConfigErrorWithCode1) {
   }
 }
 
+TEST_F(RunConnector, AFileThatIsTooLargeToBeTheRightOneIsNotRead) {
+  std::string const large_configuration = file("{}");
+  std::string const large_catalog = file(catalog);
+  ASSERT_EQ(::truncate(large_configuration.c_str(), (8 << 20) + 1), 0);
+  ASSERT_EQ(::truncate(large_catalog.c_str(), (off_t{1} << 30) + 1), 0);
+  struct Row {
+    std::vector<std::string> arguments;
+    std::string reason;
+  };
+  for (Row const& row :
+       {Row{{"write", "--config", large_configuration, "--catalog", large_catalog}, "is larger than 8 MiB"},
+        Row{{"check", "--config", large_configuration}, "is larger than 8 MiB"},
+        Row{{"write", "--config", file("{}"), "--catalog", large_catalog}, "is larger than 1024 MiB"},
+        Row{{"check", "--config", "/dev/zero"}, "the configuration file '/dev/zero' is larger than 8 MiB"}}) {
+    Process process(row.arguments, {}, -1);
+    process.exit_code();
+    expect_config_error(process);
+    EXPECT_NE(process.out.find(row.reason), std::string::npos) << process.out;
+  }
+}
+
 TEST_F(RunConnector, AWriteAnswersItsStateAndEndsWithCode0) {
   Process process(write_arguments(), {}, -1);
   process.send(record);
