@@ -150,8 +150,9 @@ CarryOver::CarryOver(Connection& connection, TableName const& old, TableName con
   }
 }
 
-landfall::TableSchema carry_columns(Connection& connection, TableName const& from, TableName const& to,
-                                    landfall::TableSchema schema) {
+std::vector<landfall::Identifier> carry_columns(Connection& connection, TableName const& from, TableName const& to,
+                                                landfall::TableSchema const& schema) {
+  std::vector<landfall::Identifier> carried;
   give_now(connection, missing_columns, from, to);
   auto const there = schema_of(connection, to);
   for (landfall::TableColumn const& column : schema_of(connection, from).columns) {
@@ -159,9 +160,9 @@ landfall::TableSchema carry_columns(Connection& connection, TableName const& fro
     landfall::TableColumn const* const same = there.find(column.name);
     bool const is_carried = !is_ours && schema.find(column.name) == nullptr && same != nullptr &&
                             same->type == column.type && same->foreign_type == column.foreign_type;
-    if (is_carried) schema.columns.push_back(column);
+    if (is_carried) carried.push_back(column.name);
   }
-  return schema;
+  return carried;
 }
 
 void CarryOver::finish() { after_.carry_out(); }

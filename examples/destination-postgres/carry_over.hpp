@@ -27,9 +27,9 @@ class CarryOver {
 };
 
 /// Rows of `from` are to go to `to`: with the columns that `from` has beyond `schema`, of fields that left the stream
-/// while rows waited. Gives them to `to` where it lacks them. Returns: the columns that can be copied.
-landfall::TableSchema carry_columns(Connection& connection, landfall::TableName const& from,
-                                    landfall::TableName const& to, landfall::TableSchema schema);
+/// while rows waited. Gives them to `to` where it lacks them. Returns: those of them that can be copied.
+std::vector<landfall::Identifier> carry_columns(Connection& connection, landfall::TableName const& from,
+                                                landfall::TableName const& to, landfall::TableSchema const& schema);
 
 /// What none of this can do: for ExistingTable::immovable.
 std::vector<std::string> immovable_parts_of(Connection& connection, landfall::TableName const& table);

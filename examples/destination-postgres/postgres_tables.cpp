@@ -1,5 +1,7 @@
 #include "postgres_tables.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,11 +32,12 @@ using landfall::TableSchema;
 
 namespace {
 
-void move_all(Connection& connection, TableName const& from, TableName const& to, TableSchema const& schema) {
+void move_all(Connection& connection, TableName const& from, TableName const& to,
+              std::vector<Identifier> const& columns) {
   SqlText sql;
   sql << "INSERT INTO " << to << " (";
-  sql.list(names_of(schema)) << ") SELECT ";
-  sql.list(names_of(schema)) << " FROM " << from;
+  sql.list(columns) << ") SELECT ";
+  sql.list(columns) << " FROM " << from;
   connection.run(sql);
 }
 
@@ -251,8 +254,9 @@ awaitable<void> PostgresTables::move_rows(TableName from, TableName to, TableSch
   auto move = [&](Connection& connection) {
     lock_until_commit(connection, to);
     if (!table_exists(connection, from)) return;
-    TableSchema const all = carry_columns(connection, from, to, schema);
-    with_long_keys(connection, to, [&] { move_all(connection, from, to, all); });
+    std::vector<Identifier> columns = names_of(schema);
+    std::ranges::copy(carry_columns(connection, from, to, schema), std::back_inserter(columns));
+    with_long_keys(connection, to, [&] { move_all(connection, from, to, columns); });
     drop_table(connection, from);
   };
   co_await connections_.transact(move);
@@ -266,8 +270,8 @@ awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema
     std::string const done = ensure_replica_identity(connection, to);
     auto const note = note_of(connection, to);
     if (!note || note->final_table == to) tell(done);  // not of one that will take its place
-    TableSchema const all = carry_columns(connection, from, to, schema);
-    with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, all, rule); });
+    auto const carried = carry_columns(connection, from, to, schema);
+    with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, schema, carried, rule); });
     if (source == Source::is_dropped) drop_table(connection, from);
   };
   co_await connections_.transact(merge);

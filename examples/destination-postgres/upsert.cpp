@@ -1,5 +1,7 @@
 #include "upsert.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 
 #include "catalog.hpp"
 #include "cursor_order.hpp"
+#include "replica_identity.hpp"
 
 namespace postgres {
 
@@ -192,16 +195,69 @@ void put_newest(Connection& connection, TableName const& from, TableName const& 
   connection.run(add);
 }
 
+// ---- a table whose rows have more than what we put there ----
+
+Identifier value_column(std::size_t place) { return Identifier(fmt::format("v{}", place)); }
+
+/// Of each row of `from`: its place, key and rank, and its carried values.
+void add_rows_with_values(SqlText& sql, TableName const& from, landfall::TableSchema const& schema,
+                          std::vector<Identifier> const& carried, UpsertRule const& rule) {
+  sql << "SELECT ctid AS place, ";
+  for (std::size_t i = 0; i < rule.primary_key.size(); ++i) {
+    sql << rule.primary_key[i] << " AS " << key_column(i) << ", ";
+  }
+  for (std::size_t i = 0; i < carried.size(); ++i) sql << carried[i] << " AS " << value_column(i) << ", ";
+  add_rank_columns(sql, schema, rule, Side::from);
+  sql << ", " << Identifier(std::string(landfall::MetaColumns::read_order)) << " AS read_order FROM ONLY " << from;
+}
+
+/// The newest value of a key that is there at all.
+void add_newest_value(SqlText& sql, CursorOrder const& order, std::size_t key_size, Identifier const& value) {
+  sql << "first_value(" << value << ") OVER (PARTITION BY ";
+  for (std::size_t i = 0; i < key_size; ++i) sql << (i == 0 ? SqlLiteral("") : SqlLiteral(", ")) << key_column(i);
+  sql << " ORDER BY " << value << " IS NULL, ";
+  add_newest_first(sql, order);
+  sql << "extracted DESC, read_order DESC NULLS LAST) AS " << value;
+}
+
+/// Gives each row of `from` that lacks a carried value the newest one of its key: only the newest row is merged, and it
+/// may have come when the field had left its stream.
+void fill_carried(Connection& connection, TableName const& from, landfall::TableSchema const& schema,
+                  std::vector<Identifier> const& carried, UpsertRule const& rule) {
+  if (carried.empty()) return;
+  ensure_replica_identity(connection, from);
+  SqlText set, values, is_needed;
+  for (std::size_t i = 0; i < carried.size(); ++i) {
+    if (i > 0) {
+      set << ", ";
+      is_needed << " OR ";
+    }
+    set << carried[i] << " = COALESCE(f." << carried[i] << ", q." << value_column(i) << ")";
+    is_needed << "(f." << carried[i] << " IS NULL AND q." << value_column(i) << " IS NOT NULL)";
+    values << ", ";
+    add_newest_value(values, CursorOrder(schema, rule), rule.primary_key.size(), value_column(i));
+  }
+  SqlText sql;
+  sql << "UPDATE ONLY " << from << " AS f SET " << set << " FROM (SELECT place" << values << " FROM (";
+  add_rows_with_values(sql, from, schema, carried, rule);
+  sql << ") AS s) AS q WHERE f.ctid = q.place AND (" << is_needed << ")";
+  connection.run(sql);
+}
+
 /// The new row is written into the old one: what others have in columns of their own stays, and what refers to the row.
+/// A carried value is written where there is one: a row that came when its field had left the stream says nothing of
+/// it.
 void write_into_old(Connection& connection, TableName const& from, TableName const& to,
-                    landfall::TableSchema const& schema) {
+                    std::vector<Identifier> const& columns, std::vector<Identifier> const& carried) {
   SqlText sql;
   sql << "UPDATE ONLY " << to << " AS t SET ";
   bool is_first = true;
-  for (Identifier const& column : names_of(schema)) {
+  for (Identifier const& column : columns) {
     if (!std::exchange(is_first, false)) sql << ", ";
     sql << column << " = f." << column;
   }
+  for (Identifier const& column : carried)
+    sql << ", " << column << " = COALESCE(f." << column << ", t." << column << ")";
   // Twice by place: the join finds the new row, the array the old one, without reading all of them.
   sql << " FROM pg_temp._landfall_old AS o JOIN ONLY " << from << " AS f ON f.ctid = o.rival "
       << "WHERE o.yields AND t.ctid = o.place AND t.ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE "
@@ -210,19 +266,21 @@ void write_into_old(Connection& connection, TableName const& from, TableName con
 }
 
 void put_newest_in_place(Connection& connection, TableName const& from, TableName const& to,
-                         landfall::TableSchema const& schema) {
+                         landfall::TableSchema const& schema, std::vector<Identifier> const& carried) {
   SqlText remove;
   remove << "DELETE FROM ONLY " << to
          << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE (NOT stays OR deleted) AND NOT "
             "yields))";
   connection.run(remove);
-  write_into_old(connection, from, to, schema);
+  std::vector<Identifier> columns = names_of(schema);
+  write_into_old(connection, from, to, columns, carried);
+  std::ranges::copy(carried, std::back_inserter(columns));
   SqlText add;
   add << "INSERT INTO " << to << " (";
-  add.list(names_of(schema)) << ") SELECT ";
-  add.list(names_of(schema)) << " FROM ONLY " << from
-                             << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_new WHERE NOT deleted "
-                                "EXCEPT ALL SELECT rival FROM pg_temp._landfall_old WHERE stays OR yields))";
+  add.list(columns) << ") SELECT ";
+  add.list(columns) << " FROM ONLY " << from
+                    << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_new WHERE NOT deleted "
+                       "EXCEPT ALL SELECT rival FROM pg_temp._landfall_old WHERE stays OR yields))";
   connection.run(add);
 }
 
@@ -245,14 +303,18 @@ bool rows_have_more(Connection& connection, TableName const& to, landfall::Table
 // Only the places of rows are sorted and compared, not the rows. A place says nothing in tables that inherit from
 // these: hence ONLY.
 void upsert_rows(Connection& connection, TableName const& from, TableName const& to,
-                 landfall::TableSchema const& schema, UpsertRule const& rule) {
+                 landfall::TableSchema const& schema, std::vector<Identifier> const& carried, UpsertRule const& rule) {
   SqlText prepare;
   prepare << "SET LOCAL work_mem = '64MB'; LOCK TABLE " << to << " IN SHARE ROW EXCLUSIVE MODE";
   connection.run(prepare);
+  fill_carried(connection, from, schema, carried, rule);  // first: it moves rows
   collect_new(connection, from, schema, rule);
   collect_old(connection, to, schema, rule);
-  auto const put = rows_have_more(connection, to, schema) ? put_newest_in_place : put_newest;
-  put(connection, from, to, schema);
+  if (rows_have_more(connection, to, schema)) {
+    put_newest_in_place(connection, from, to, schema, carried);
+  } else {
+    put_newest(connection, from, to, schema);
+  }
 }
 
 }  // namespace postgres

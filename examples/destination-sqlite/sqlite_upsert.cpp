@@ -174,6 +174,27 @@ void put_newest(Database& database, Upsert const& upsert) {
 
 // ---- a table with columns of others ----
 
+void add_window(SqlText& sql, Upsert const& upsert) {
+  sql << "OVER (PARTITION BY ";
+  add_key(sql, upsert);
+  sql << " ORDER BY ";
+}
+
+/// `from` may have columns that are not in the schema, of fields that left it: rows that came later say nothing of
+/// them, so that the newest value stays that there is.
+void add_best_value(SqlText& sql, Upsert const& upsert, std::size_t i) {
+  Identifier const column = numbered("c", i);
+  if (upsert.schema.find(upsert.columns[i]) != nullptr) {
+    sql << column;
+    return;
+  }
+  sql << "first_value(" << column << ") ";
+  add_window(sql, upsert);
+  sql << column << " IS NULL, ";
+  add_order(sql, upsert);
+  sql << ")";
+}
+
 /// The best row of each key, and in `kept` the place of the best of those that are in `to`: which has the values of the
 /// others' columns.
 void find_best(Database& database, Upsert const& upsert) {
@@ -183,32 +204,28 @@ void find_best(Database& database, Upsert const& upsert) {
   database.run(table << ")");
   SqlText best;
   best << "INSERT INTO temp._landfall_best SELECT place, kept, deleted, ";
-  add_numbered(best, "c", upsert.columns.size());
-  best << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
-  add_key(best, upsert);
-  best << " ORDER BY ";
+  add_numbered(best, "v", upsert.columns.size());
+  best << " FROM (SELECT place, deleted, ";
+  add_each(best, upsert.columns.size(), [&](std::size_t i) {
+    add_best_value(best, upsert, i);
+    best << " AS " << numbered("v", i);
+  });
+  best << ", row_number() ";
+  add_window(best, upsert);
   add_order(best, upsert);
-  best << ") AS place_in_key, first_value(place) OVER (PARTITION BY ";
-  add_key(best, upsert);
-  best << " ORDER BY place IS NULL, ";
+  best << ") AS place_in_key, first_value(place) ";
+  add_window(best, upsert);
+  best << "place IS NULL, ";
   add_order(best, upsert);
   best << ") AS kept FROM temp._landfall_rows) WHERE place_in_key = 1";
   database.run(best);
 }
 
-/// `from` may have columns that are not in the schema, of fields that left it: they say nothing of rows that came
-/// later.
 void update_kept(Database& database, Upsert const& upsert) {
   SqlText update;
   update << "UPDATE " << upsert.to << " AS _landfall_old SET ";
-  add_each(update, upsert.columns.size(), [&](std::size_t i) {
-    Identifier const& column = upsert.columns[i];
-    bool const is_wanted = upsert.schema.find(column) != nullptr;
-    update << column << " = ";
-    if (!is_wanted) update << "coalesce(";
-    update << "_landfall_new." << numbered("c", i);
-    if (!is_wanted) update << ", _landfall_old." << column << ")";
-  });
+  add_each(update, upsert.columns.size(),
+           [&](std::size_t i) { update << upsert.columns[i] << " = _landfall_new." << numbered("c", i); });
   update << " FROM temp._landfall_best AS _landfall_new WHERE _landfall_old." << upsert.place_in_to
          << " = _landfall_new.kept AND _landfall_new.place IS NULL";
   database.run(update);

@@ -186,7 +186,10 @@ class FakeTables final : public TableOperations {
     std::map<Key, StoredRow> newest;
     auto const consider = [&](StoredRow const& row, Key key) {
       auto const [place, is_first] = newest.emplace(std::move(key), row);
-      if (!is_first && is_newer(place->second, row, rule, schema)) place->second = row;
+      if (is_first) return;
+      StoredRow older = row;
+      if (is_newer(place->second, row, rule, schema)) std::swap(place->second, older);
+      give_what_it_does_not_say(place->second, older, schema);
     };
     for (StoredRow const& row : existing(from).rows) consider(row, key_of(row, rule, schema));
     std::map<Key, StoredRow> old;
@@ -247,6 +250,13 @@ class FakeTables final : public TableOperations {
   static void keep_others(TableSchema const& old, TableSchema& schema) {
     for (TableColumn const& column : old.columns) {
       if (schema.find(column.name) == nullptr) schema.columns.push_back(column);
+    }
+  }
+
+  /// Of fields that left the schema a later row says nothing.
+  static void give_what_it_does_not_say(StoredRow& row, StoredRow const& older, TableSchema const& schema) {
+    for (auto const& [column, value] : older.values) {
+      if (schema.find(column) == nullptr && !row.values[column]) row.values[column] = value;
     }
   }
 

@@ -231,6 +231,25 @@ TEST_P(TableMeetingContract, KeysThatBecomeEqualLeaveTheNewestRow) {
   EXPECT_EQ(rows(table), (Rows{"-", "-", "1", "2", "2"})) << "doubles from before stay";
 }
 
+// What such a row does not say it does not take away, neither from an older one that waits nor from the one in `to`.
+TEST_P(TableMeetingContract, ARowWithoutAFieldThatLeftKeepsTheValueOfTheOneBefore) {
+  TableSchema without_name = usual_schema({Identifier("id")});
+  without_name.columns.pop_back();
+  TableName const to = make("to", {Identifier("id")});
+  copy(to,
+       {{R"({"id":1,"at":1,"name":"old"})"}, {R"({"id":2,"at":1,"name":"old"})"}, {R"({"id":3,"at":9,"name":"old"})"}});
+  TableName const from = make_waiting("from");
+  copy(from, {{R"({"id":1,"at":2})"},
+              {R"({"id":2,"at":2,"name":"waits"})"},
+              {R"({"id":2,"at":3})"},
+              {R"({"id":3,"at":8,"name":"waits"})"},
+              {R"({"id":4,"at":1,"name":"waits"})"},
+              {R"({"id":4,"at":3})"},
+              {R"({"id":4,"at":2})"}});
+  run(operations.upsert(from, to, without_name, rule(), TableOperations::Source::is_dropped));
+  EXPECT_EQ(rows(to), (Rows{"1 2 old", "2 3 waits", "3 9 old", "4 3 waits"}));
+}
+
 TEST_P(TableMeetingContract, WaitingRowsKeepTheValuesOfFieldsThatLeft) {
   TableSchema without_name = usual_schema();
   without_name.columns.pop_back();
