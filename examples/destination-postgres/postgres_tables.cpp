@@ -295,6 +295,7 @@ awaitable<void> PostgresTables::replace(TableName target, TableName source, std:
 
 // With all that users have made of the table, and of views that read it.
 void PostgresTables::take_place_of(Connection& connection, TableName const& target, TableName const& source) const {
+  landfall::refuse_immovable(target, immovable_parts_of(connection, target));
   CarryOver carry_over(connection, target, source);
   ViewsInTheWay views(connection, target);
   auto const old_note = note_of(connection, target);

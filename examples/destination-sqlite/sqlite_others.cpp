@@ -39,8 +39,20 @@ void look_up(Database& database, TableName const& table, std::string const& kind
 
 struct Definition {
   Identifier name;
-  std::string text;  // what follows the name
-  bool has_default = false;
+  std::string type;
+  std::string collation;
+  bool is_not_null = false;
+  std::string default_value;  // empty: there is none
+
+  bool has_default() const noexcept { return !default_value.empty(); }
+  friend bool operator==(Definition const&, Definition const&) = default;
+
+  std::string text() const {
+    std::string all = fmt::format("{} {} COLLATE {}", (SqlText() << name).text(), type, collation);
+    if (is_not_null) all += " NOT NULL";
+    if (has_default()) all += fmt::format(" DEFAULT ({})", default_value);
+    return all;
+  }
 };
 
 std::vector<Definition> definitions(Database& database, TableName const& table) {
@@ -52,10 +64,10 @@ std::vector<Definition> definitions(Database& database, TableName const& table) 
   while (found.step()) {
     Definition column;
     column.name = Identifier(found.text(0));
-    column.text = fmt::format("{} COLLATE {}", found.text(1), database.collation_of(table, column.name));
-    column.has_default = !found.is_null(3);
-    if (found.integer(2) != 0) column.text += " NOT NULL";
-    if (column.has_default) column.text += fmt::format(" DEFAULT ({})", found.text(3));
+    column.type = found.text(1);
+    column.collation = database.collation_of(table, column.name);
+    column.is_not_null = found.integer(2) != 0;
+    if (!found.is_null(3)) column.default_value = found.text(3);
     columns.push_back(std::move(column));
   }
   return columns;
@@ -76,7 +88,20 @@ std::vector<Definition> missing_in(std::vector<Definition> const& there, std::ve
   return missing;
 }
 
-/// SQLite adds no column with a default like CURRENT_TIMESTAMP to a table with rows.
+/// What users have made of a column of `old` goes along, where it has the same type.
+std::vector<Definition> with_rules_of(std::vector<Definition> const& old, std::vector<Definition> columns) {
+  for (Definition& column : columns) {
+    auto const before =
+        std::ranges::find_if(old, [&](Definition const& other) { return is_same_name(other.name, column.name); });
+    if (before == old.end() || before->type != column.type) continue;
+    column.collation = before->collation;
+    column.is_not_null = column.is_not_null || before->is_not_null;
+    column.default_value = before->default_value;
+  }
+  return columns;
+}
+
+/// SQLite changes no column of a table, and adds none with a default like CURRENT_TIMESTAMP to one with rows.
 void write_anew(Database& database, TableName const& table, std::vector<Definition> const& columns,
                 std::vector<Definition> const& missing) {
   TableName const copy{table.schema, Identifier("_landfall_copy")};
@@ -85,9 +110,9 @@ void write_anew(Database& database, TableName const& table, std::vector<Definiti
   std::vector<Identifier> names;
   for (Definition const& column : columns) {
     names.push_back(column.name);
-    made += (SqlText() << column.name).text() + " " + column.text + ", ";
+    made += column.text() + ", ";
   }
-  for (Definition const& column : missing) made += (SqlText() << column.name).text() + " " + column.text + ", ";
+  for (Definition const& column : missing) made += column.text() + ", ";
   made.resize(made.size() - 2);
   database.run_stored(made + ")");
   SqlText rows;
@@ -227,8 +252,22 @@ void add_missing_columns(Database& database, TableName const& from, TableName co
   auto const missing = missing_in(columns, definitions(database, from));
   if (std::ranges::any_of(missing, &Definition::has_default)) return write_anew(database, to, columns, missing);
   for (Definition const& column : missing) {
-    database.run_stored((SqlText() << "ALTER TABLE " << to << " ADD COLUMN " << column.name).text() + " " +
-                        column.text);
+    database.run_stored((SqlText() << "ALTER TABLE " << to << " ADD COLUMN ").text() + column.text());
+  }
+}
+
+void carry_over_columns(Database& database, TableName const& from, TableName const& to) {
+  auto const columns = definitions(database, to);
+  auto const old = definitions(database, from);
+  auto const ruled = with_rules_of(old, columns);
+  if (ruled == columns) return add_missing_columns(database, from, to);
+  try {
+    write_anew(database, to, ruled, missing_in(columns, old));
+  } catch (landfall::Error const& error) {
+    if (error.error_class() != landfall::ErrorClass::config) throw;
+    throw landfall::config_error(
+        "the rows that are to take the place of those of {} do not fit what somebody has made of its columns: {}",
+        to_string(from), error.message());
   }
 }
 

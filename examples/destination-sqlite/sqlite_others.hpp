@@ -33,6 +33,10 @@ void make_again(Database& database, Others const& others);
 /// the rows that are there.
 void add_missing_columns(Database& database, landfall::TableName const& from, landfall::TableName const& to);
 
+/// The same, and what users have made of columns that both have, of the same type, goes along: default, NOT NULL and
+/// collation. Errors: Error(config) where a row of `to` has a null that is not allowed then.
+void carry_over_columns(Database& database, landfall::TableName const& from, landfall::TableName const& to);
+
 /// The columns of `from` beside those of `schema`, but for those of waiting rows and those that SQLite computes.
 std::vector<landfall::Identifier> columns_beside(Database& database, landfall::TableName const& from,
                                                  landfall::TableSchema const& schema);

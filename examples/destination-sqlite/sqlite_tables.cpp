@@ -177,8 +177,9 @@ awaitable<void> SqliteTables::replace(TableName target, TableName source, std::o
   co_await change([&](Database& database) {
     Others others;
     if (kind_of(database, target) == "table") {
+      landfall::refuse_immovable(target, immovable_parts(database, target));
       others = indexes_and_triggers_of_others(database, target);
-      add_missing_columns(database, target, source);
+      carry_over_columns(database, target, source);
       add_missing_fields(database, target, source);
       drop_table(database, target);
     }

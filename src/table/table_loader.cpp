@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/blocking.hpp>
@@ -35,6 +34,19 @@ bool is_noted(ExistingTable const& found, TableNote const& note) {
     bool const is_noted = noted != found.fields.end() && noted->second == entry.second;
     return is_noted || found.schema.find(entry.first) == nullptr;
   });
+}
+
+/// A default that somebody has given to a column of ours is of that column's type.
+void refuse_lost_defaults(TableName const& table, TableSchema const& actual, TableSchema const& wanted) {
+  for (TableColumn const& column : wanted.columns) {
+    TableColumn const* const there = actual.find(column.name);
+    bool const has_default = there != nullptr && there->filled_by_store && there->foreign_type.empty();
+    if (!has_default || there->type == column.type) continue;
+    throw config_error(
+        "the column {} of {} gets another type ({} instead of {}), and somebody has given it a default: drop the "
+        "default, or the column",
+        column.name.text(), to_string(table), to_string(column.type), to_string(there->type));
+  }
 }
 
 bool is_replacement(LoadPlan::End end) noexcept {
@@ -101,11 +113,12 @@ void TableLoader::refuse_what_users_have_made(ExistingTable const& final_table) 
     change_between(name, final_table.schema, schema_for(name));  // refuses columns of foreign types
     return;
   }
-  if (final_table.immovable.empty()) return;
-  throw config_error(
-      "stream {}: {} is to be replaced by a new table, which cannot have {}: drop what is named here, or choose a sync "
-      "mode that keeps the table",
-      stream, to_string(name), fmt::join(final_table.immovable, ", "));
+  try {
+    refuse_immovable(name, final_table.immovable);
+    refuse_lost_defaults(name, final_table.schema, schema_);
+  } catch (Error const& error) {
+    throw config_error("stream {}: {}", stream, error.message());
+  }
 }
 
 awaitable<void> TableLoader::settle_leftover() {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include <fmt/ranges.h>
+
+#include <landfall/runtime/error.hpp>
 #include <landfall/table/sql_text.hpp>
 
 namespace landfall {
@@ -10,6 +13,14 @@ void ExistingTable::take_note(TableNote note) {
   std::erase_if(note.fields, [this](auto const& entry) { return schema.find(entry.first) == nullptr; });
   owner = std::move(note.owner);
   fields = std::move(note.fields);
+}
+
+void refuse_immovable(TableName const& table, std::vector<std::string> const& parts) {
+  if (parts.empty()) return;
+  throw config_error(
+      "{} is to be replaced by a new table, which cannot have {}: drop what is named here, or choose a sync mode that "
+      "keeps the table",
+      to_string(table), fmt::join(parts, ", "));
 }
 
 std::string TableOperations::allow_null_statement(TableName const& table, TableColumn const& column) const {

@@ -41,6 +41,9 @@ struct ExistingTable {
   void take_note(TableNote note);
 };
 
+/// Errors: Error(config) which names the table and these parts of it (ExistingTable::immovable), if there are any.
+void refuse_immovable(TableName const& table, std::vector<std::string> const& parts);
+
 /// Which batch some rows came with. Kept in the store in the same transaction as the rows, so that a batch whose
 /// outcome nobody knows, or that an earlier process may have loaded, is loaded once.
 struct BatchMark {
@@ -143,7 +146,8 @@ class TableOperations {
   /// `from`, not of `to`.
   virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;
   /// `source` becomes `target`, with its note, and `done_with`, if it is named, is dropped. Readers of `target` see all
-  /// old rows until they see all new ones.
+  /// old rows until they see all new ones. Errors: as refuse_immovable(), also where somebody has made such a part
+  /// after `target` was found; both tables stay as they are.
   virtual awaitable<void> replace(TableName target, TableName source, std::optional<TableName> done_with) = 0;
 };
 
