@@ -127,8 +127,9 @@ void refuse_unfit_columns(DestinationStream const& stream, TableName const& tabl
     ColumnType const type = column_type_of(field.type);
     if (fits(*column, type)) continue;
     throw config_error(
-        "stream {}: its new field {} needs a column of type {}, but {} has a column {} of type {}{} which this "
-        "destination has not made: rename or drop that column, or deselect the field",
+        "stream {}: its new field {} needs a column of type {}, but {} has a column {} of type {}{}, which is not the "
+        "stream's: somebody has added it, or its field was not in the schema when the table was adopted. Rename or "
+        "drop that column, give the field that type, or deselect the field",
         to_string(stream.descriptor), to_string(StreamDescriptor(field.name)), to_string(type), to_string(table),
         to_string(StreamDescriptor(column->name.text())), type_of(*column),
         column->computed_by_store ? " (computed by the database)" : "");

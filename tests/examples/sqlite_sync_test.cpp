@@ -215,5 +215,29 @@ TEST_F(SqliteSync, WaitingRowsThatDoNotFitANotNullOfAUserFailTheRefreshAndTheOld
   EXPECT_THAT(texts(SqlText() << "SELECT id, name FROM users"), ElementsAre("1 Ada"));
 }
 
+// ---- tables of before ----
+
+TEST_F(SqliteSync, AColumnThatNoFieldHadWhenItsTableWasAdoptedIsNamedWhenItsFieldReturnsWithAnotherType) {
+  std::string const fields = R"("id":{"type":"integer"},"at":{"type":"integer"})";
+  player.set_fields(fields + R"(,"name":{"type":"string"})");
+  player.sync({{R"({"id":1,"at":1,"name":"Ada"})"}});
+  sql("DELETE FROM _landfall_owners");  // as a version before notes leaves it
+  player.set_fields(fields);
+  player.sync({{R"({"id":2,"at":1})"}});
+  auto const before = everything();
+  player.set_fields(fields + R"(,"name":{"type":"integer"})");
+  std::string const message = player.refusal();
+  for (char const* const part :
+       {"stream users: ", "field name ", "type integer", "users has a column name of type text",
+        "its field was not in the schema when the table was adopted", "Rename or drop that column",
+        "give the field that type", "deselect the field"}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+  EXPECT_EQ(everything(), before);
+  player.set_fields(fields + R"(,"name":{"type":"string"})");
+  player.sync({{R"({"id":3,"at":1,"name":"Eve"})"}});
+  EXPECT_THAT(texts(SqlText() << "SELECT id, name FROM users ORDER BY id"), ElementsAre("1 Ada", "2 -", "3 Eve"));
+}
+
 }  // namespace
 }  // namespace landfall

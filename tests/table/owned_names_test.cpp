@@ -329,10 +329,11 @@ TEST(OwnedNames, AColumnOfAUsersThatDoesNotFitIsRefused) {
       {"with a default", with_default, nullptr},
       {"not null", TableColumn(Identifier("note"), ColumnType::text, false), nullptr},
       {"another type of ours", TableColumn(Identifier("note"), ColumnType::integer),
-       "stream users: its new field note needs a column of type text, but t has a column note of type integer which "
-       "this destination has not made: rename or drop that column, or deselect the field"},
-      {"a foreign type", money, "of type money which"},
-      {"computed", computed, "of type text (computed by the database) which"},
+       "stream users: its new field note needs a column of type text, but t has a column note of type integer, "
+       "which is not the stream's: somebody has added it, or its field was not in the schema when the table was "
+       "adopted. Rename or drop that column, give the field that type, or deselect the field"},
+      {"a foreign type", money, "of type money, which"},
+      {"computed", computed, "of type text (computed by the database), which"},
   };
   for (Row const& row : rows) {
     SCOPED_TRACE(row.name);
