@@ -185,11 +185,12 @@ awaitable<void> PostgresTables::create(TableName table, TableSchema schema, std:
   co_await connections_.transact(make);
 }
 
-awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange, TableSchema wanted,
+awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange asked, TableSchema wanted,
                                       std::optional<TableNote> note) {
   auto change_it = [&](Connection& connection) {
     lock_until_commit(connection, table);
-    landfall::SchemaChange const left = landfall::change_between(table, schema_of(connection, table), wanted);
+    landfall::SchemaChange left = landfall::change_between(table, schema_of(connection, table), wanted);
+    left.cursor = asked.cursor;
     tell_what_is_taken_over(table, left);
     std::int64_t const dropped_count =
         change_table(connection, table, left, wanted, note ? note->fields : std::map<Identifier, std::string>());

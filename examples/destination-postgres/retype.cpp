@@ -5,12 +5,15 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <landfall/runtime/error.hpp>
 #include <landfall/table/naming.hpp>
 #include <landfall/table/stored_value.hpp>
 
 #include "binary_values.hpp"
 #include "column_types.hpp"
+#include "cursor_order.hpp"
 #include "postgres_tables.hpp"
 #include "replica_identity.hpp"
 
@@ -168,20 +171,42 @@ KeysThatMayMeet::KeysThatMayMeet(Connection& connection, TableName const& table,
   connection.run(sql);
 }
 
+namespace {
+
+Identifier key_column(std::size_t place) { return Identifier(fmt::format("k{}", place)); }
+
+/// Of each row: its place, id and key, and what it is compared by.
+void add_ranked_rows(SqlText& sql, TableName const& table, std::vector<Identifier> const& key,
+                     CursorOrder const& order) {
+  sql << "SELECT ctid AS place, " << Identifier(std::string(landfall::MetaColumns::raw_id)) << "::text AS id, ";
+  for (std::size_t i = 0; i < key.size(); ++i) sql << key[i] << " AS " << key_column(i) << ", ";
+  order.add_columns(sql);
+  sql << Identifier(std::string(landfall::MetaColumns::extracted_at)) << " AS extracted FROM ONLY " << table;
+}
+
+}  // namespace
+
 // Rows are told apart by their raw ids: their places change when the table is written anew.
-std::int64_t KeysThatMayMeet::drop_older() {
+std::int64_t KeysThatMayMeet::drop_older(landfall::TableSchema const& schema, std::optional<Identifier> const& cursor) {
   if (key_.empty()) return 0;
-  Identifier const id{std::string(landfall::MetaColumns::raw_id)};
+  landfall::UpsertRule rule;
+  if (cursor && schema.find(*cursor) != nullptr) rule.cursor = cursor;
+  CursorOrder const order(schema, rule);
   SqlText sql;
-  sql << "WITH gone AS (DELETE FROM ONLY " << table_ << " WHERE ctid IN (SELECT q.place FROM (SELECT t.ctid AS place, "
-      << "row_number() OVER (w ORDER BY t." << Identifier(std::string(landfall::MetaColumns::extracted_at))
-      << " DESC, t.ctid DESC) AS rank, min(k.key) OVER w <> max(k.key) OVER w AS have_met FROM ONLY " << table_
-      << " AS t JOIN pg_temp._landfall_old_keys AS k ON k.id = t." << id << "::text WHERE ";
+  sql << "WITH gone AS (DELETE FROM ONLY " << table_ << " WHERE ctid IN (SELECT q.place FROM (SELECT t.place, "
+      << "row_number() OVER (w ORDER BY ";
+  for (Identifier const& column : order.names()) sql << "t." << column << " DESC NULLS LAST, ";
+  sql << "t.extracted DESC, t.place DESC) AS rank, min(k.key) OVER w <> max(k.key) OVER w AS have_met FROM (";
+  add_ranked_rows(sql, table_, key_, order);
+  sql << ") AS t JOIN pg_temp._landfall_old_keys AS k ON k.id = t.id WHERE ";
   for (std::size_t i = 0; i < key_.size(); ++i) {
-    sql << (i == 0 ? SqlLiteral("t.") : SqlLiteral(" AND t.")) << key_[i] << " IS NOT NULL";
+    sql << (i == 0 ? SqlLiteral("t.") : SqlLiteral(" AND t.")) << key_column(i) << " IS NOT NULL";
   }
   sql << " WINDOW w AS (PARTITION BY ";
-  sql.list(key_, "t.") << ")) AS q WHERE q.have_met AND q.rank > 1) RETURNING 1) SELECT count(*) FROM gone";
+  for (std::size_t i = 0; i < key_.size(); ++i) {
+    sql << (i == 0 ? SqlLiteral("t.") : SqlLiteral(", t.")) << key_column(i);
+  }
+  sql << ")) AS q WHERE q.have_met AND q.rank > 1) RETURNING 1) SELECT count(*) FROM gone";
   return connection_.run(sql).integer(0, 0);
 }
 

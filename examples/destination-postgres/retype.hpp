@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ class KeysThatMayMeet {
 
   bool may_have_met() const noexcept { return !key_.empty(); }
 
-  /// Returns how many rows went.
-  std::int64_t drop_older();
+  /// The newest row stays, by (cursor, extracted at, place). `schema`: the table's, as it is now. Returns how many rows
+  /// went.
+  std::int64_t drop_older(landfall::TableSchema const& schema, std::optional<landfall::Identifier> const& cursor);
 
  private:
   Connection& connection_;

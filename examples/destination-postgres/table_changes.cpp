@@ -98,7 +98,7 @@ std::int64_t change_table(Connection& connection, TableName const& table, Schema
   alter_columns(connection, table, change);
   read_anew(connection, table, to_be_read_anew(change), fields, wanted.primary_key);
   if (keys.may_have_met()) ensure_replica_identity(connection, table);
-  std::int64_t const dropped_count = keys.drop_older();
+  std::int64_t const dropped_count = keys.drop_older(wanted, change.cursor);
   views.make_again();
   if (change.key_changes) create_key_index(connection, table, wanted.primary_key);
   return dropped_count;

@@ -102,7 +102,7 @@ class FakeTables final : public TableOperations {
       for (auto const& retype : change.retyped) convert(row, retype, note);
     }
     refuse_lost_keys(there, change, wanted, before, table);
-    if (!change.retyped.empty()) drop_doubles(there, before, wanted);
+    if (!change.retyped.empty()) drop_doubles(there, before, wanted, change.cursor);
     keep_others(there.schema, wanted);
     for (auto const& column : change.retired) {
       std::erase_if(wanted.columns, [&](TableColumn const& one) { return one.name == column.name; });
@@ -340,23 +340,26 @@ class FakeTables final : public TableOperations {
     }
   }
 
-  /// Of rows whose keys were different and are equal now the last one stays.
-  static void drop_doubles(Table& there, Table const& before, TableSchema const& wanted) {
+  /// Of rows whose keys were different and are equal now the newest one stays.
+  static void drop_doubles(Table& there, Table const& before, TableSchema const& wanted,
+                           std::optional<Identifier> const& cursor) {
     if (wanted.primary_key.empty()) return;
     UpsertRule rule;
     rule.primary_key = wanted.primary_key;
+    rule.cursor = cursor;
     std::map<Key, std::set<Key>> old_keys;
-    std::map<Key, std::size_t> last;
+    std::map<Key, std::size_t> newest;
     for (std::size_t i = 0; i < there.rows.size(); ++i) {
       Key const key = key_of(there.rows[i], rule, wanted);
       old_keys[key].insert(key_of(before.rows[i], rule, before.schema));
-      last[key] = i;
+      std::size_t& best = newest.try_emplace(key, i).first->second;
+      if (!is_newer(there.rows[i], there.rows[best], rule, wanted)) best = i;
     }
     std::size_t place = 0;
     std::erase_if(there.rows, [&](StoredRow const& row) {
       Key const key = key_of(row, rule, wanted);
-      bool const is_last = last[key] == place++;
-      return old_keys[key].size() > 1 && !is_last;
+      bool const is_newest = newest[key] == place++;
+      return old_keys[key].size() > 1 && !is_newest;
     });
   }
 

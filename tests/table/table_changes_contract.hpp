@@ -231,6 +231,30 @@ TEST_P(TableMeetingContract, KeysThatBecomeEqualLeaveTheNewestRow) {
   EXPECT_EQ(rows(table), (Rows{"-", "-", "1", "2", "2"})) << "doubles from before stay";
 }
 
+TEST_P(TableMeetingContract, OfKeysThatBecomeEqualTheCursorDecidesWhichRowIsNewest) {
+  constexpr std::string_view properties = R"("value":{"type":"string"},"at":{})";
+  auto const schema_of_types = [](ColumnType of_value, ColumnType of_cursor) {
+    return schema_with({TableColumn(Identifier("value"), of_value), TableColumn(Identifier("at"), of_cursor)},
+                       {Identifier("value")});
+  };
+  for (ColumnType const cursor : {ColumnType::json, ColumnType::text}) {
+    SCOPED_TRACE(to_string(cursor));
+    TableName const table = named("t");
+    TableSchema const old_schema = schema_of_types(ColumnType::text, ColumnType::json);
+    run(operations.create(table, old_schema, note_of_value()));
+    copy_rows(table, old_schema, std::string(properties), {{R"({"value":"1","at":"b"})"}});
+    copy_rows(table, old_schema, std::string(properties), {{R"({"value":"01","at":"a"})"}});
+    copy_rows(table, old_schema, std::string(properties), {{R"({"value":"001"})"}});
+    TableSchema const wanted = schema_of_types(ColumnType::integer, cursor);
+    SchemaChange change = change_between(table, run(operations.find(table))->schema, wanted);
+    change.cursor = Identifier("at");
+    run(operations.alter(table, std::move(change), wanted, note_of_value()));
+    ASSERT_EQ(rows(table).size(), 1U);
+    EXPECT_THAT(rows(table)[0], ::testing::HasSubstr("b"));
+    run(operations.drop(table));
+  }
+}
+
 // What such a row does not say it does not take away, neither from an older one that waits nor from the one in `to`.
 TEST_P(TableMeetingContract, ARowWithoutAFieldThatLeftKeepsTheValueOfTheOneBefore) {
   TableSchema without_name = usual_schema({Identifier("id")});
