@@ -115,7 +115,9 @@ bool Statement::step() {
   int const code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  throw error_of(file_of(database_), database_, code);
+  landfall::Error error = error_of(file_of(database_), database_, code);
+  if ((code & 0xff) == SQLITE_CONSTRAINT) throw RuleError(std::move(error));
+  throw error;
 }
 
 void Statement::reset() noexcept { sqlite3_reset(statement_.get()); }

@@ -8,14 +8,23 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include <sqlite3.h>
 
+#include <landfall/runtime/error.hpp>
 #include <landfall/table/sql_text.hpp>
 
 namespace sqlite {
 
 class Database;
+
+/// A rule that somebody has put on a table does not let a row in: an index, a constraint, a trigger. What the statement
+/// has changed may stay (RAISE(FAIL)), or the whole transaction may be gone (RAISE(ROLLBACK)): roll back.
+class RuleError : public landfall::Error {
+ public:
+  explicit RuleError(landfall::Error error) : Error(std::move(error)) {}
+};
 
 /// One prepared statement.
 ///
@@ -30,7 +39,7 @@ class Statement {
   void bind(int parameter, std::int64_t number);
   void bind(int parameter, std::string_view text);
 
-  /// True: there is a row. Errors: as Database::run().
+  /// True: there is a row. Errors: as Database::run(); RuleError.
   bool step();
   /// For the next execution.
   void reset() noexcept;
@@ -91,6 +100,9 @@ class Database {
       return result;
     }
   }
+
+  /// False also in the life of a Transaction, where a rule of somebody else's (ON CONFLICT ROLLBACK) has ended it.
+  bool is_in_transaction() const noexcept { return sqlite3_get_autocommit(database_.get()) == 0; }
   std::string const& path() const noexcept { return path_; }
 
  private:

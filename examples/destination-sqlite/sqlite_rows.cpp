@@ -2,8 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <landfall/destination/rejected_records.hpp>
 #include <landfall/runtime/utc_text.hpp>
 #include <landfall/table/one_spelling.hpp>
 
@@ -108,7 +110,20 @@ void create_marks_table(Database& database) {
 void insert_rows(Database& database, landfall::CopyIn const& rows) {
   Statement insert = prepare_insert(database, rows);
   CellBinder binder(*rows.schema);
-  for (landfall::Record const& record : rows.records) insert_row(insert, rows.rows->read(record), binder);
+  std::vector<landfall::RejectedRecord> rejected;
+  for (landfall::Record const& record : rows.records) {
+    landfall::TableRow const& row = rows.rows->read(record);
+    try {
+      insert_row(insert, row, binder);
+    } catch (RuleError const& error) {
+      rejected.emplace_back(record.number(), error.message());
+      if (!database.is_in_transaction()) break;  // what follows would be committed row by row
+    }
+  }
+  if (!rejected.empty()) {
+    std::string const reason = rejected.front().reason;
+    throw landfall::RejectedRecords(reason, std::move(rejected));
+  }
   insert_marks(database, rows);
 }
 

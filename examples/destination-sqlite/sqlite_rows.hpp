@@ -11,6 +11,8 @@ namespace sqlite {
 void create_marks_table(Database& database);
 
 /// Inserts the rows and their mark.
+/// Errors: RejectedRecords with all that a rule of somebody else's does not let in (up to the first one that ends the
+///         transaction); what TableRows::read() throws. The caller rolls back.
 void insert_rows(Database& database, landfall::CopyIn const& rows);
 
 /// The numbers of the records that came with this batch.

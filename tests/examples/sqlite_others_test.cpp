@@ -1,10 +1,13 @@
 #include "sqlite_others.hpp"
 
 #include <gmock/gmock.h>
+#include <boost/json/parse.hpp>
 
+#include <landfall/destination/rejected_records.hpp>
 #include <landfall/runtime/error.hpp>
 
 #include "examples/sqlite_fixture.hpp"
+#include "table/record_batches.hpp"
 
 namespace landfall {
 namespace {
@@ -36,15 +39,73 @@ class SqliteOthers : public SqliteTables {
                       TableOperations::Source::is_dropped));
   }
 
+  /// Statements as a user writes them.
+  void by_user(char const* sql) {
+    sqlite3* opened = nullptr;
+    ASSERT_EQ(sqlite3_open(path.c_str(), &opened), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(opened, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(opened);
+    sqlite3_close(opened);
+  }
+
   void replace() {
     make("new", schema_with({"id"}, {Identifier("id")}), 2);
     run(tables.replace(named("users"), named("new"), std::nullopt));
+  }
+
+  /// Which records of a batch for `users` are rejected: from 0.
+  std::vector<RecordNumber> rejected(std::vector<SentRecord> const& sent) {
+    DestinationStream stream;
+    stream.json_schema = boost::json::parse(R"({"properties":{"id":{"type":"integer"}}})").as_object();
+    CopyIn rows;
+    rows.table = named("users");
+    rows.schema = std::make_shared<TableSchema const>(schema_with({"id"}));
+    rows.rows = std::make_shared<TableRows>(stream, TableLayout::typed, sqlite::value_limits(), std::nullopt);
+    rows.records = batch_of(sent, std::make_shared<DestinationStream const>(stream), BatchId(1), 0);
+    rows.mark = BatchMark("users", "run", 1);
+    std::vector<RecordNumber> numbers;
+    try {
+      run(tables.copy_in(std::move(rows)));
+    } catch (RejectedRecords const& error) {
+      EXPECT_THAT(error.message(), ::testing::HasSubstr("constraint"));
+      for (RejectedRecord const& record : error.records) numbers.push_back(record.number);
+    }
+    return numbers;
   }
 
   std::vector<std::string> names_of(SqlText const& kind_is) {
     return texts(SqlText() << "SELECT name FROM sqlite_master WHERE name NOT LIKE '%landfall%' AND " << kind_is);
   }
 };
+
+struct RuleOfUsers {
+  char const* name;
+  char const* sql;
+  std::vector<RecordNumber> rejected;  // of the ids 1 (which is there), 2, null, 2
+};
+
+TEST_F(SqliteOthers, RecordsThatARuleOfTheUsersDoesNotTakeAreRejectedAllAtOnce) {
+  RuleOfUsers const rules[] = {
+      {"unique", "CREATE UNIQUE INDEX rule ON users (id)", {0, 3}},
+      {"a trigger",
+       "CREATE TRIGGER rule BEFORE INSERT ON users WHEN new.id = 2 BEGIN SELECT RAISE(ABORT, 'no'); END",
+       {1, 3}},
+      {"the transaction ends",
+       "CREATE TRIGGER rule BEFORE INSERT ON users WHEN new.id = 2 BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+       {1}},
+      {"not null",
+       "ALTER TABLE users RENAME TO old; CREATE TABLE users (_airbyte_raw_id TEXT NOT NULL, "
+       "_airbyte_extracted_at TIMESTAMPTZ_TEXT NOT NULL, _airbyte_meta JSON_TEXT NOT NULL, "
+       "_airbyte_generation_id BIGINT, id BIGINT NOT NULL CHECK (id <> 2))",
+       {1, 2, 3}},
+  };
+  for (RuleOfUsers const& rule : rules) {
+    SCOPED_TRACE(rule.name);
+    by_user(rule.sql);
+    EXPECT_EQ(rejected({{R"({"id":1})"}, {R"({"id":2})"}, {R"({"id":null})"}, {R"({"id":2})"}}), rule.rejected);
+    EXPECT_EQ(numbers(SqlText() << "SELECT count(*) FROM users WHERE id IS NOT 1"), Numbers{0}) << "nothing is loaded";
+    by_user("DROP INDEX IF EXISTS rule; DROP TRIGGER IF EXISTS rule");
+  }
+}
 
 TEST_F(SqliteOthers, AColumnStaysWhateverIsDoneToTheTable) {
   database().run(SqlText() << "ALTER TABLE users ADD COLUMN note TEXT DEFAULT 'mine'");

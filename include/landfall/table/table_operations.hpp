@@ -127,7 +127,8 @@ class TableOperations {
   virtual awaitable<void> claim(TableName table, TableNote note) = 0;
   virtual awaitable<void> drop(TableName table) = 0;
 
-  /// Appends rows and their mark. Errors: also what TableRows::read() throws, as it is; then nothing was appended.
+  /// Appends rows and their mark. Errors: also what TableRows::read() throws, as it is; RejectedRecords for those that
+  /// a constraint of somebody else's does not let in. Then nothing was appended.
   virtual awaitable<void> copy_in(CopyIn rows) = 0;
   /// The numbers of the records that came with this batch.
   virtual awaitable<IntervalSet> numbers_of(BatchMark mark) = 0;
