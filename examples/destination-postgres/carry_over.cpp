@@ -17,6 +17,12 @@ namespace {
 // In each query $1 is the schema, $2 the table that goes, and $3 the one that takes its place. Catalog columns of later
 // versions of the server are read by way of to_jsonb(), which has them or not.
 
+// First of all: a sequence goes over only to a table of the same owner, and grants are given by the owner.
+constexpr SqlLiteral owner =
+    "SELECT format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, $3::text, pg_get_userbyid(c.relowner)) FROM pg_class AS "
+    "c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND "
+    "pg_get_userbyid(c.relowner) <> current_user";
+
 constexpr SqlLiteral missing_columns =
     "SELECT format('ALTER TABLE %I.%I ADD COLUMN %I %s%s%s%s', n.nspname, f.relname, a.attname, "
     "format_type(a.atttypid, "
@@ -141,7 +147,7 @@ void give_now(Connection& connection, SqlLiteral query, TableName const& old, Ta
 }  // namespace
 
 CarryOver::CarryOver(Connection& connection, TableName const& old, TableName const& fresh) : after_(connection) {
-  for (SqlLiteral const query : {missing_columns, defaults, not_nulls, sequences, storage_options, indexes}) {
+  for (SqlLiteral const query : {owner, missing_columns, defaults, not_nulls, sequences, storage_options, indexes}) {
     give_now(connection, query, old, fresh);
   }
   after_.add_grants_and_comments(old);
@@ -187,7 +193,10 @@ std::vector<std::string> immovable_parts_of(Connection& connection, TableName co
          "c.oid UNION ALL "
          "SELECT 10, format('its heir %s', i.inhrelid::regclass) FROM pg_inherits AS i WHERE i.inhparent = c.oid UNION "
          "ALL SELECT 11, 'its place in the publication ' || p.pubname FROM pg_publication_rel AS r JOIN pg_publication "
-         "AS p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND NOT pg_has_role(p.pubowner, 'USAGE')"
+         "AS p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND NOT pg_has_role(p.pubowner, 'USAGE') UNION ALL "
+         "SELECT 12, format('its owner %s, who may not create tables in its schema', pg_get_userbyid(c.relowner)) FROM "
+         "pg_roles AS u WHERE u.rolname = current_user AND u.oid <> c.relowner AND NOT u.rolsuper AND NOT "
+         "has_schema_privilege(c.relowner, n.oid, 'CREATE')"
          ") AS q (place, part) WHERE n.nspname = $1 AND c.relname = $2 ORDER BY q.place, q.part";
   Result const found = connection.run(sql, {table.schema.text(), table.table.text()});
   std::vector<std::string> parts;

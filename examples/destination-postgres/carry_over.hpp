@@ -12,7 +12,7 @@ namespace postgres {
 
 /// What users have made of a table, given to the one that takes its place: columns that it lacks (type, collation,
 /// default; their values are the default, or null), defaults, NOT NULL, indexes, statistics, storage options, comments,
-/// grants, its place in publications and its replica identity.
+/// owner, grants, its place in publications and its replica identity.
 class CarryOver {
  public:
   /// What can be given to `fresh` while both are there; what has to wait is remembered.

@@ -50,6 +50,56 @@ TEST_F(PostgresCarryOver, TheNewTableHasTheColumnsOfTheOldOne) {
   EXPECT_EQ(ask("SELECT name FROM users WHERE number > 5"), Rows{"nobody"});
 }
 
+/// Two roles of this database alone: one that loads, and one that it belongs to.
+class PostgresCarryOverOfAnothers : public PostgresCarryOver {
+ protected:
+  PostgresCarryOverOfAnothers() {
+    landfall::SqlText make;
+    make << "CREATE ROLE " << owner << "; CREATE ROLE " << loader << " LOGIN; GRANT ALL ON SCHEMA public TO " << loader
+         << "; GRANT " << owner << " TO " << loader << "; GRANT SELECT, INSERT ON users TO " << loader
+         << "; ALTER TABLE users OWNER TO " << owner;
+    database.run(make);
+  }
+  ~PostgresCarryOverOfAnothers() override {
+    landfall::SqlText remove;
+    for (Identifier const& role : {loader, owner}) remove << "DROP OWNED BY " << role << "; DROP ROLE " << role << "; ";
+    database.run(remove);
+  }
+
+  Identifier const owner{"owner_" + database.settings().database};
+  Identifier const loader{"loader_" + database.settings().database};
+};
+
+TEST_F(PostgresCarryOverOfAnothers, TheNewTableBelongsToTheOwnerOfTheOldOne) {
+  SqlLiteral const owner_and_grants =
+      "SELECT pg_get_userbyid(relowner), (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(relacl) AS a) "
+      "FROM pg_class WHERE oid = 'users'::regclass";
+  sql("ALTER TABLE users ADD COLUMN number serial");
+  auto const before = ask(owner_and_grants);
+  ASSERT_THAT(before[0], HasSubstr(owner.text()));
+  ASSERT_THAT(before[0], HasSubstr(loader.text() + "=ar/"));
+  run(replace());
+  EXPECT_EQ(ask(owner_and_grants), before);
+}
+
+TEST_F(PostgresCarryOverOfAnothers, AnOwnerThatMayHaveNoTableThereIsFoundBeforehand) {
+  Settings settings = database.settings();
+  settings.username = loader.text();
+  landfall::SqlText allow, forbid;
+  allow << "GRANT CREATE ON SCHEMA public TO " << owner;
+  forbid << "REVOKE CREATE ON SCHEMA public FROM " << owner;
+  {
+    PostgresTables by_loader(settings);
+    EXPECT_THAT(run(by_loader.find(users))->immovable, ElementsAre(HasSubstr("its owner " + owner.text())));
+    database.run(allow);
+    EXPECT_THAT(run(by_loader.find(users))->immovable, IsEmpty());
+    run(by_loader.create(named("swap"), schema({"id"}), {}));
+    run(by_loader.replace(users, named("swap"), std::nullopt));
+  }
+  EXPECT_EQ(ask("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'users'::regclass"), Rows{owner.text()});
+  database.run(forbid);
+}
+
 TEST_F(PostgresCarryOver, IndexesAndStatisticsAreMadeAgain) {
   sql("CREATE INDEX \"it's \"\" ON mine\" ON users (lower(name) text_pattern_ops DESC NULLS LAST) INCLUDE (id) WHERE "
       "name <> ' ON x USING y'");
