@@ -289,7 +289,9 @@ awaitable<void> PostgresTables::replace(TableName target, TableName source, std:
       move_note(connection, source, target);
     }
     if (done_with) drop_table(connection, *done_with);
-    tell(ensure_replica_identity(connection, target));
+    // Rows of a table without a key are not changed.
+    bool const is_merged_into = !key_of(connection, target).empty();
+    tell(ensure_replica_identity(connection, target, is_merged_into ? Impossible::fails : Impossible::goes_without));
   };
   co_await connections_.transact(swap);
 }

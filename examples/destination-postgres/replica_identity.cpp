@@ -69,10 +69,12 @@ void require_full_is_possible(TableName const& table, Publications const& found)
 
 }  // namespace
 
-std::string ensure_replica_identity(Connection& connection, TableName const& table) {
+std::string ensure_replica_identity(Connection& connection, TableName const& table, Impossible impossible) {
   if (!has_publications(connection)) return std::string();
   auto const found = publications_of(connection, table);
   if (!found || found->has_identity) return std::string();
+  bool const is_possible = found->column_lists.empty() && found->is_owner;
+  if (!is_possible && impossible == Impossible::goes_without) return std::string();
   require_full_is_possible(table, *found);
   SqlText sql;
   sql << "ALTER TABLE " << table << " REPLICA IDENTITY FULL";

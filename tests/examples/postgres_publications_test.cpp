@@ -102,6 +102,18 @@ TEST_F(PostgresPublications, WhoPublishesSomeColumnsOnlyIsToldWhatToDo) {
   run(merge(records()));
 }
 
+TEST_F(PostgresPublications, ATableWithoutAKeyMayHaveSomeColumnsPublished) {
+  sql("DROP TABLE users");
+  make(users, schema());
+  sql("CREATE PUBLICATION p FOR TABLE users (id)");
+  for (int turn = 0; turn < 2; ++turn) {
+    make(named("swap"), schema());
+    copy(named("swap"), records());
+    run(tables.replace(users, named("swap"), std::nullopt));
+    EXPECT_EQ(ask("SELECT attnames FROM pg_publication_tables"), Rows{"{id}"});
+  }
+}
+
 TEST_F(PostgresPublications, WhoDoesNotOwnTheTableIsToldWhatToDo) {
   std::string const name = "loader_" + database.settings().database;
   landfall::SqlText role, remove;
