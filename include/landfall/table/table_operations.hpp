@@ -142,9 +142,10 @@ class TableOperations {
 
   /// For each key in `from`: of all its rows in both tables the newest stays in `to`, by (cursor, extracted at, order
   /// read). `from` has the columns of `schema`, which is that of `to`, and MetaColumns::read_order (and ::deleted, see
-  /// UpsertRule); what is in `to` was
-  /// read before. Keys are equal when their nulls are, too. Rows of other keys stay as they are. Its cost is that of
-  /// `from`, not of `to`.
+  /// UpsertRule); what is in `to` was read before. Keys are equal when their nulls are, too. Columns of `from` beside
+  /// the schema, of fields that left it while rows waited, go along: a null there takes no value away, neither one of
+  /// `to` nor one of an older row that waits. Rows of other keys stay as they are. Its cost is that of `from`, not of
+  /// `to`.
   virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;
   /// `source` becomes `target`, with its note, and `done_with`, if it is named, is dropped. Readers of `target` see all
   /// old rows until they see all new ones. Errors: as refuse_immovable(), also where somebody has made such a part
