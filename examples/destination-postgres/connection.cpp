@@ -250,7 +250,8 @@ void Connection::drop_results() noexcept {
     Result const result(PQgetResult(connection_));
     if (result.get() == nullptr) return;
     ExecStatusType const status = PQresultStatus(result.get());
-    // libpq says so without end: COPY_IN where it has not noticed that it is over, the others where nobody asked for it.
+    // libpq says so without end: COPY_IN where it has not noticed that it is over, the others where nobody asked for
+    // it.
     if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) return;
   }
 }
