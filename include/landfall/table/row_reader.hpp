@@ -98,8 +98,8 @@ struct ComparedFields {
 ///          seconds; offsets +hh and +hhmm, up to 15:59; a timestamp of a date alone (midnight), one at 24:00 (the next
 ///          day); second 60 (it is 59); where a date or a time is wanted, a timestamp: its date, or its time and
 ///          offset, as they are written. Without an offset, a time or timestamp with time zone is UTC; one without time
-///          zone drops its offset. Digits of the fraction beyond ValueLimits::fraction_digits are cut off. What is in the
-///          first form already is not copied.
+///          zone drops its offset. Digits of the fraction beyond ValueLimits::fraction_digits are cut off. What is in
+///          the first form already is not copied.
 /// Cost:    one walk over the record; nothing is allocated once the reader's own memory has grown, but for records of
 ///          more than 1 MiB.
 /// Threads: one at a time.
