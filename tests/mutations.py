@@ -255,6 +255,12 @@ MUTATIONS = [
     ("a column that a user added is dropped", "src/table/table_schema.cpp",
      "MetaColumns::is_of_waiting_rows(column.name.text()) && wanted.find(column.name) == nullptr;",
      "wanted.find(column.name) == nullptr;"),
+    ("a line that cannot be read is left out", "src/pipeline/router.cpp",
+     "  add_unreadable(*stream, error.what(), line);\n  return true;", "  return true;"),
+    ("a loader is given lines that cannot be read", "src/tasks/process_records_task.cpp",
+     "if (!refusal.records.empty())\n    co_return", "if (false)\n    co_return"),
+    ("a load step is given lines that cannot be read", "src/pipeline/step_pipeline.cpp",
+     "if (!unreadable.records.empty()) {", "if (false) {"),
 ]
 
 

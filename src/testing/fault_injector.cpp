@@ -115,14 +115,47 @@ TraceEvent& FaultInjector::begin(Call& call) {
 }
 
 void FaultInjector::note_records(TraceEvent& event, RecordBatch const& records, std::size_t stream) {
-  auto const& sent = records_[stream];
   event.records.reserve(records.size());
   for (Record const record : records) {
     event.records.push_back(record.number());
-    expected_.clear();
-    if (record.number() < sent.size() && sent[record.number()]) append_data(expected_, *sent[record.number()]);
-    if (record.data() != expected_) event.data_is_wrong = true;
+    if (!is_as_sent(record, stream)) event.data_is_wrong = true;
   }
+}
+
+bool FaultInjector::is_as_sent(Record record, std::size_t stream) {
+  auto const& sent = records_[stream];
+  InputStep const* const step = record.number() < sent.size() ? sent[record.number()] : nullptr;
+  if (step == nullptr || record.is_unreadable() != (step->damage != Damage::none)) return false;
+  expected_.clear();
+  if (record.is_unreadable()) {
+    append_record_line(expected_, scenario_, *step);
+    return record.line() == expected_;
+  }
+  append_data(expected_, *step);
+  return record.data() == expected_;
+}
+
+void FaultInjector::note_rejected(TraceEvent& event, RecordBatch const& records,
+                                  std::vector<RejectedRecord> const& rejected, std::size_t stream) {
+  for (RejectedRecord const& one : rejected) event.records.push_back(one.number);
+  std::size_t found = 0;
+  for (Record const record : records) {
+    if (std::ranges::count(event.records, record.number()) == 0) continue;
+    ++found;
+    if (!is_as_sent(record, stream)) event.data_is_wrong = true;
+  }
+  if (found != rejected.size()) event.data_is_wrong = true;
+}
+
+std::vector<std::set<RecordNumber>> FaultInjector::damaged() const {
+  std::vector<std::set<RecordNumber>> numbers(records_.size());
+  for (std::size_t stream = 0; stream < records_.size(); ++stream) {
+    for (RecordNumber number = 0; number < records_[stream].size(); ++number) {
+      InputStep const* const step = records_[stream][number];
+      if (step != nullptr && step->damage != Damage::none) numbers[stream].insert(number);
+    }
+  }
+  return numbers;
 }
 
 std::vector<RejectedRecord> FaultInjector::poison_in(RecordBatch const& records, std::size_t stream) const {
@@ -286,8 +319,7 @@ awaitable<void> TracingRejectSink::write(RecordBatch const& batch, std::vector<R
   call.kind = CallKind::reject;
   call.stream = injector_.index_of(batch.stream().descriptor);
   call.batch = batch.id();
-  TraceEvent& event = injector_.begin(call);
-  for (RejectedRecord const& record : rejected) event.records.push_back(record.number);
+  injector_.note_rejected(injector_.begin(call), batch, rejected, *call.stream);
   co_await injector_.run(call, nothing());
 }
 

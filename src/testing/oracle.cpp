@@ -113,6 +113,8 @@ struct InputView {
     for (std::size_t i = 0; i < run.steps_read && !broken; ++i) {
       if (i == cut_step) {
         broken = true;
+      } else if (input[i].damage != Damage::none && !may_be_rejected(scenario, input[i])) {
+        broken = true;
       } else {
         take(input[i]);
       }
@@ -194,6 +196,7 @@ struct RecordView {
   bool complete = false;  // the loader says that there is nothing more to do
   bool in_time = false;   // it was said before anybody can have stopped waiting for the answer
   bool earlier = false;   // an earlier process has read it: it may come once more
+  bool damaged = false;   // its line is no JSON: no loader may see it
 };
 
 /// A batch, or a part of one.
@@ -243,6 +246,7 @@ class RunChecker {
       auto& records = streams_[i].records;
       records.assign(base(i), earlier_record());
       records.resize(base(i) + input_.streams[i].records);
+      note_damaged(i);
     }
   }
 
@@ -258,6 +262,16 @@ class RunChecker {
  private:
   /// The number of the first record of this run.
   RecordNumber base(std::size_t stream) const { return run_.first_numbers.empty() ? 0 : run_.first_numbers[stream]; }
+
+  // Those of an earlier process count as done, as all of them do: what became of them then, nobody asks.
+  void note_damaged(std::size_t index) {
+    auto& records = streams_[index].records;
+    for (RecordNumber const number : run_.damaged[index]) {
+      if (number >= records.size()) return;
+      records[number].damaged = true;
+      if (!records[number].earlier) records[number].status = RecordStatus::to_reject;
+    }
+  }
 
   static RecordView earlier_record() {
     RecordView record;
@@ -507,6 +521,7 @@ class RunChecker {
     if (!in_steps || event.step == 0) require(!event.records.empty(), 2, "{} was given no records", text(event));
     for (RecordNumber const number : batch.records) {
       RecordView& one = record(event, number);
+      require(!one.damaged, 2, "{} was given record {}, whose line is damaged", text(event), number);
       if (one.earlier) one = RecordView();
       bool const left_out = one.status == RecordStatus::to_reject || one.status == RecordStatus::rejected;
       if (event.step > 0 && left_out) continue;
@@ -709,9 +724,16 @@ class RunChecker {
   void reject_begins(TraceEvent const& event) {
     StreamView& stream = streams_[*event.stream];
     check_is_open(event);
+    require(!event.data_is_wrong, 2, "{} was given what the source did not send", text(event));
     for (RecordNumber const number : event.records) {
-      require(record(event, number).status == RecordStatus::to_reject, 2, "{} was given record {}, which is {}",
-              text(event), number, text(record(event, number)));
+      RecordView& one = record(event, number);
+      if (one.earlier && one.damaged) {
+        one = RecordView();
+        one.damaged = true;
+        one.status = RecordStatus::to_reject;
+      }
+      require(one.status == RecordStatus::to_reject, 2, "{} was given record {}, which is {}", text(event), number,
+              text(one));
     }
     ++stream.running;
   }
@@ -925,7 +947,10 @@ class RunChecker {
     require(report.totals.memory_bytes == 0, 4, "{} bytes of the memory budget are left over",
             report.totals.memory_bytes);
     // One block at the least is let through, tables of records come on top of it, and a line may be longer than both.
-    std::uint64_t const largest_block = 2 * std::max(run_.longest_line, scenario_.block_bytes) + 256;
+    // A damaged line is held once more, with a reason that may be as long.
+    bool const has_damage = std::ranges::any_of(run_.damaged, [](auto const& numbers) { return !numbers.empty(); });
+    std::uint64_t const copies = has_damage ? 4 : 2;
+    std::uint64_t const largest_block = copies * std::max(run_.longest_line, scenario_.block_bytes) + 256;
     std::uint64_t const most = std::max(scenario_.memory_budget_bytes, largest_block) + largest_block;
     require(report.peak_memory_bytes <= most, 4, "{} bytes were held at once, with a budget of {}",
             report.peak_memory_bytes, scenario_.memory_budget_bytes);

@@ -61,6 +61,7 @@ class Generator {
     hurry();
     load();
     if (limits_.with_resume && random_.percent(25)) resume();
+    if (limits_.with_rejects && limits_.with_bad_input && random_.percent(15)) damage();
     return std::move(scenario_);
   }
 
@@ -255,6 +256,14 @@ class Generator {
     }
   }
 
+  void damage() {
+    std::uint64_t const chance = random_.between(1, 30);
+    for (InputStep& step : scenario_.input) {
+      if (step.kind != StepKind::record || !random_.percent(chance)) continue;
+      step.damage = static_cast<Damage>(random_.between(1, 3));
+    }
+  }
+
   void faults() {
     std::size_t const count = random_.between(1, random_.percent(25) ? 4 : 1);
     for (std::size_t i = 0; i < count; ++i) scenario_.faults.push_back(fault());
@@ -347,6 +356,7 @@ void append_descriptor(std::string& out, StreamDescriptor const& stream) {
 }
 
 void append_record(std::string& out, StreamDescriptor const& stream, InputStep const& step) {
+  constexpr std::string_view end_of_data = "}";
   out += R"({"type":"RECORD","record":{"stream":")";
   out += stream.name;
   if (stream.name_space) {
@@ -355,7 +365,10 @@ void append_record(std::string& out, StreamDescriptor const& stream, InputStep c
   }
   out += R"(","data":)";
   append_data(out, step);
-  out += R"(,"emitted_at":1700000000000}})";
+  if (step.damage == Damage::in_data) out.insert(out.size() - end_of_data.size(), R"(,"x":nul)");
+  out += R"(,"emitted_at":1700000000000)";
+  if (step.damage == Damage::cut) return;
+  out += step.damage == Damage::behind ? "},}" : "}}";
 }
 
 void append_status(std::string& out, StreamDescriptor const& stream, std::string_view status) {
@@ -406,6 +419,20 @@ std::string_view text_of(RejectStyle style) {
   return "";
 }
 
+std::string_view text_of(Damage damage) {
+  switch (damage) {
+    case Damage::none:
+      return "";
+    case Damage::in_data:
+      return ", damaged in its data";
+    case Damage::cut:
+      return ", damaged at its end";
+    case Damage::behind:
+      return ", damaged behind the record";
+  }
+  return "";
+}
+
 std::int64_t ms(Duration time) { return duration_cast<milliseconds>(time).count(); }
 
 std::string text_of(std::size_t index, StreamPlan const& stream) {
@@ -424,6 +451,7 @@ std::string text_of(Scenario const& scenario, InputStep const& step) {
     case StepKind::record: {
       auto text = fmt::format("record of stream {}, row {}, key {}", step.stream, step.number, step.key);
       if (step.padding > 0) text += fmt::format(", {} bytes more", step.padding);
+      text += text_of(step.damage);
       return text;
     }
     case StepKind::state:
@@ -553,6 +581,18 @@ void append_data(std::string& out, InputStep const& record) {
   out += '}';
 }
 
+void append_record_line(std::string& out, Scenario const& scenario, InputStep const& record) {
+  append_record(out, scenario.streams[record.stream].descriptor, record);
+}
+
+bool may_be_rejected(Scenario const& scenario, InputStep const& damaged) {
+  if (!scenario.has_reject_sink) return false;
+  StreamDescriptor const& stream = scenario.streams[damaged.stream].descriptor;
+  bool const names_it = stream.name_space.has_value() || damaged.damage == Damage::behind;
+  auto const has_its_name = [&stream](StreamPlan const& plan) { return plan.descriptor.name == stream.name; };
+  return names_it || std::ranges::count_if(scenario.streams, has_its_name) == 1;
+}
+
 void append_state_head(std::string& out, Scenario const& scenario, InputStep const& state) {
   switch (state.state) {
     case StateKind::stream:
@@ -614,6 +654,7 @@ std::vector<InputStep> repeated_input(Scenario const& scenario, std::vector<std:
     if (step.kind == StepKind::record) {
       bool const again = scenario.streams[step.stream].starts_anew() || step.number >= covered[step.stream];
       if (again) input.push_back(step);
+      if (again && !(scenario.resume && may_be_rejected(scenario, step))) input.back().damage = Damage::none;
     }
     if (step.kind == StepKind::state && step.state == *kind) {
       bool const is_acknowledged =

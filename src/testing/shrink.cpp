@@ -152,6 +152,10 @@ class Shrinker {
         for (InputStep& step : s.input) step.padding = 0;
       });
     }
+    for (std::size_t i = 0; i < scenario_.input.size(); ++i) {
+      if (scenario_.input[i].damage == Damage::none) continue;
+      smaller |= attempt([i](Scenario& s) { s.input[i].damage = Damage::none; });
+    }
     return smaller;
   }
 

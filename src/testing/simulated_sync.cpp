@@ -154,6 +154,7 @@ class Process {
     run_.unordered_streams = injector_.unordered_streams();
     run_.crashed = injector_.crashed();
     run_.rows = injector_.rows();
+    run_.damaged = injector_.damaged();
     run_.trace = std::move(injector_.trace());
     return std::move(run_);
   }

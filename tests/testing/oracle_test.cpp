@@ -17,7 +17,7 @@ using Events = std::vector<TraceEvent>;
 /// A good run of a small sync, which a test changes before it asks the oracle.
 class OracleTest : public ::testing::Test {
  protected:
-  OracleTest() : scenario_(small_scenario()) {
+  explicit OracleTest(Scenario scenario = small_scenario()) : scenario_(std::move(scenario)) {
     MemoryTarget target(scenario_);
     result_ = run_scenario(scenario_, target);
     events_ = result_.first.trace.events();
@@ -220,6 +220,51 @@ TEST_F(OracleTest, AFailureThatDoesNotShow) {
 TEST_F(OracleTest, AFailureWithoutACause) {
   result_.first.report->outcome.error = system_error("no idea");
   EXPECT_EQ(judge(), 5) << what_;
+}
+
+/// The line of the second user is damaged: record 1 of stream 0.
+class DamagedLineOracleTest : public OracleTest {
+ protected:
+  DamagedLineOracleTest() : OracleTest(with_damage()) {}
+
+  static Scenario with_damage() {
+    Scenario scenario = small_scenario();
+    scenario.input[2].damage = Damage::in_data;
+    return scenario;
+  }
+};
+
+TEST_F(DamagedLineOracleTest, AGoodRunKeepsEveryPromise) {
+  ASSERT_FALSE(result_.violation) << to_string(scenario_, result_);
+  EXPECT_EQ(judge(), 0) << what_;
+  EXPECT_EQ(rejected_rows(result_.first, 0), (std::vector<std::uint64_t>{first_row + 1}));
+}
+
+TEST_F(DamagedLineOracleTest, ALineThatIsInNoRejectFile) {
+  std::erase_if(events_, [](TraceEvent const& event) { return event.call == CallKind::reject; });
+  EXPECT_NE(judge(), 0);
+}
+
+TEST_F(DamagedLineOracleTest, ALineThatIsInTheRejectFileTwice) {
+  repeat_call(CallKind::reject, 0, begin_of(CallKind::close, 0));
+  EXPECT_EQ(judge(), 2) << what_;
+}
+
+TEST_F(DamagedLineOracleTest, ARejectFileThatGetsWhatTheSourceDidNotSend) {
+  begin_of(CallKind::reject, 0)->data_is_wrong = true;
+  EXPECT_EQ(judge(), 2) << what_;
+}
+
+TEST_F(DamagedLineOracleTest, ALineThatALoaderSees) {
+  begin_of(CallKind::process_records, 0)->records.push_back(1);
+  EXPECT_EQ(judge(), 2) << what_;
+  EXPECT_EQ(what_, "process_records of stream 0 (users) was given record 1, whose line is damaged");
+}
+
+TEST_F(DamagedLineOracleTest, ALineThatCountsAsLoaded) {
+  result_.first.report->totals.streams[0].records_committed = 2;
+  result_.first.report->totals.streams[0].records_rejected = 0;
+  EXPECT_EQ(judge(), 2) << what_;
 }
 
 /// A destination with a defect is found within a few seeds, as the broken promise that it is.

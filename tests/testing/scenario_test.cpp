@@ -36,16 +36,20 @@ TEST(Scenario, LimitsAreKept) {
 }
 
 TEST(Scenario, EveryKindOfStepAndFaultComesUp) {
-  std::vector<bool> steps(8), calls(call_kind_count), faults(fault_kind_count);
+  std::vector<bool> steps(8), calls(call_kind_count), faults(fault_kind_count), damages(4);
   for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
     Scenario const scenario = make_scenario(seed);
-    for (InputStep const& step : scenario.input) steps.at(static_cast<std::size_t>(step.kind)) = true;
+    for (InputStep const& step : scenario.input) {
+      steps.at(static_cast<std::size_t>(step.kind)) = true;
+      damages.at(static_cast<std::size_t>(step.damage)) = true;
+    }
     for (Fault const& fault : scenario.faults) {
       calls.at(static_cast<std::size_t>(fault.call)) = true;
       faults.at(static_cast<std::size_t>(fault.what)) = true;
     }
   }
   EXPECT_EQ(std::count(steps.begin(), steps.end(), false), 0);
+  EXPECT_EQ(std::count(damages.begin(), damages.end(), false), 0);
   EXPECT_EQ(std::count(calls.begin(), calls.end(), false), 0);
   EXPECT_EQ(std::count(faults.begin(), faults.end(), false), 0);
 }
@@ -81,6 +85,56 @@ TEST(Scenario, ARepeatedSourceSendsWhatWasNotAcknowledged) {
   EXPECT_EQ(rows_of_orders, (std::vector<std::uint64_t>{first_row}));  // it starts anew, so it comes whole
 }
 
+TEST(Scenario, ADamagedLineGoesToTheRejectFileWhereItSaysWhoseItIs) {
+  struct Row {
+    char const* name;
+    std::vector<StreamDescriptor> streams;  // the first one is damaged
+    Damage damage;
+    bool has_reject_sink;
+    bool expected;
+  };
+  StreamDescriptor const users("users");
+  StreamDescriptor const public_users("users", "public");
+  Row const rows[] = {
+      {"in its data", {users}, Damage::in_data, true, true},
+      {"without a reject file", {users}, Damage::in_data, false, false},
+      {"a namespace may have stood behind the damage", {users, public_users}, Damage::in_data, true, false},
+      {"the same for one that is cut", {users, public_users}, Damage::cut, true, false},
+      {"behind the record there is none", {users, public_users}, Damage::behind, true, true},
+      {"the namespace was read", {public_users, users}, Damage::cut, true, true},
+  };
+  for (Row const& row : rows) {
+    SCOPED_TRACE(row.name);
+    Scenario scenario;
+    scenario.has_reject_sink = row.has_reject_sink;
+    for (StreamDescriptor const& stream : row.streams) scenario.streams.emplace_back().descriptor = stream;
+    InputStep& damaged = scenario.input.emplace_back();
+    damaged.number = first_row;
+    damaged.damage = row.damage;
+    EXPECT_EQ(may_be_rejected(scenario, damaged), row.expected);
+    MemoryTarget target(scenario);
+    auto const result = run_scenario(scenario, target);
+    EXPECT_FALSE(result.violation) << to_string(scenario, result);
+    EXPECT_EQ(rejected_rows(result.first, 0).size(), row.expected ? 1U : 0U);
+    EXPECT_EQ(result.first.report->succeeded(), row.expected);
+  }
+}
+
+TEST(Scenario, ARepeatedSourceSendsDamagedLinesWholeButWithResume) {
+  for (bool const resume : {false, true}) {
+    for (bool const has_reject_sink : {false, true}) {
+      SCOPED_TRACE(resume);
+      Scenario scenario;
+      scenario.resume = resume;
+      scenario.has_reject_sink = has_reject_sink;
+      scenario.streams.emplace_back().descriptor = StreamDescriptor("users");
+      scenario.input.emplace_back().damage = Damage::cut;
+      bool const stays = resume && has_reject_sink;
+      EXPECT_EQ(repeated_input(scenario, {}).front().damage, stays ? Damage::cut : Damage::none);
+    }
+  }
+}
+
 TEST(Scenario, AShrunkScenarioBreaksTheSamePromiseAndIsSmall) {
   auto const breaks = [](Scenario const& scenario) {
     MemoryTarget target(scenario, MemoryDestination::Defect::forgets_a_row);
@@ -93,6 +147,15 @@ TEST(Scenario, AShrunkScenarioBreaksTheSamePromiseAndIsSmall) {
   EXPECT_TRUE(breaks(smallest));
   EXPECT_EQ(smallest.streams.size(), 1U) << to_string(smallest);
   EXPECT_LE(smallest.input.size(), 3U) << to_string(smallest);
+}
+
+TEST(Scenario, AShrunkScenarioHasNoDamagedLineThatItDoesNotNeed) {
+  Scenario scenario;
+  scenario.streams.emplace_back().descriptor = StreamDescriptor("users");
+  for (Damage const damage : {Damage::cut, Damage::in_data}) scenario.input.emplace_back().damage = damage;
+  Scenario const smallest =
+      shrink(scenario, [](Scenario const& s) { return s.input.size() == 2 && s.input[1].damage == Damage::in_data; });
+  EXPECT_EQ(smallest.input[0].damage, Damage::none);
 }
 
 }  // namespace

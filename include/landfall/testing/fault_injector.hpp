@@ -86,6 +86,13 @@ class FaultInjector {
   /// Whether each record is what the source sent; fills in their numbers.
   void note_records(TraceEvent& event, RecordBatch const& records, std::size_t stream);
 
+  /// Whether each of these is what the source sent, and in the way a reject file gets it; fills in their numbers.
+  void note_rejected(TraceEvent& event, RecordBatch const& records, std::vector<RejectedRecord> const& rejected,
+                     std::size_t stream);
+
+  /// The numbers of the records of each stream whose lines are damaged.
+  std::vector<std::set<RecordNumber>> damaged() const;
+
   /// Which of these records the scenario wants to be rejected.
   std::vector<RejectedRecord> poison_in(RecordBatch const& records, std::size_t stream) const;
 
@@ -126,6 +133,7 @@ class FaultInjector {
   awaitable<void> after(Call& call);
   awaitable<void> sleep_deaf(Duration time);
   TraceEvent& note_end(Call const& call);
+  bool is_as_sent(Record record, std::size_t stream);
   void note_failure(Call const& call, std::exception_ptr const& failure);
   static void note_answer(TraceEvent& event, Batch const& answer);
   static void note_answer(TraceEvent& event, ProbeResult answer);

@@ -56,6 +56,14 @@ enum class StepKind : std::uint8_t {
   read_error,
 };
 
+/// How the line of a record is no JSON.
+enum class Damage : std::uint8_t {
+  none,
+  in_data,  ///< a value in its data
+  cut,      ///< its end is missing
+  behind,   ///< behind the record
+};
+
 struct InputStep {
   InputStep() = default;
   StepKind kind = StepKind::record;
@@ -64,6 +72,7 @@ struct InputStep {
   std::uint64_t number = 0;             ///< of a record: its row, from first_row in each stream; of a STATE: its id
   std::uint64_t key = 0;                ///< of a record: its primary key. Of a noise or a bad line: which one
   std::size_t padding = 0;              ///< of a record: bytes that make it larger
+  Damage damage = Damage::none;         ///< of a record
   Duration pause{};
 };
 
@@ -147,6 +156,13 @@ InputText make_input(Scenario const& scenario, std::vector<InputStep> const& ste
 /// The `data` of a record.
 void append_data(std::string& out, InputStep const& record);
 
+/// The line of a record, without its end.
+void append_record_line(std::string& out, Scenario const& scenario, InputStep const& record);
+
+/// It goes to the reject file: there is one, and the line says whose record it is. Else a damaged line ends the
+/// reading.
+bool may_be_rejected(Scenario const& scenario, InputStep const& damaged);
+
 /// The line of a STATE up to where a destination adds its own members.
 void append_state_head(std::string& out, Scenario const& scenario, InputStep const& state);
 
@@ -157,7 +173,8 @@ std::optional<std::uint64_t> row_of(std::string_view data);
 std::vector<std::uint64_t> covered_rows(Scenario const& scenario, std::vector<std::uint64_t> const& acknowledged);
 
 /// What the source sends when the sync is repeated after `acknowledged` STATEs (their ids): all that is not covered by
-/// them, healthy and to its end. A stream whose attempts start anew comes whole.
+/// them, healthy and to its end. A stream whose attempts start anew comes whole. With resume what was rejected stays
+/// damaged: an earlier copy of it may be on disk.
 std::vector<InputStep> repeated_input(Scenario const& scenario, std::vector<std::uint64_t> const& acknowledged);
 
 }  // namespace landfall::testing

@@ -33,6 +33,7 @@ struct ObservedRun {
   std::set<std::size_t> unordered_streams;       ///< whose loaders said that they need no order
   std::vector<RecordNumber> first_numbers;       ///< of each stream; empty: with resume it ended before it knew them
   std::vector<std::vector<std::uint64_t>> rows;  ///< of each stream, by record number
+  std::vector<std::set<RecordNumber>> damaged;   ///< of each stream, the numbers of records that cannot be read
   std::size_t parked = 0;                        ///< pieces of work that still waited when the sync had ended
   std::uint64_t longest_line = 0;                ///< of its input, and of what is loaded again, in bytes
   std::uint64_t events = 0;                      ///< of the simulation

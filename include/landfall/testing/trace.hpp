@@ -46,7 +46,7 @@ struct TraceEvent {
   EventKind kind;
   CallKind call = CallKind::setup;
   CallEnd end = CallEnd::ok;
-  bool data_is_wrong = false;         ///< process_records: a record is not what the source sent
+  bool data_is_wrong = false;         ///< process_records, step, reject: a record is not what the source sent
   std::uint64_t call_number = 0;      ///< ties the end of a call to its beginning
   TimePoint at;                       ///< virtual
   std::optional<std::size_t> stream;  ///< place in the catalog
