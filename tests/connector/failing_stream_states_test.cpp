@@ -158,6 +158,55 @@ class RejectingDestination final : public Destination {
   };
 };
 
+/// Takes a while.
+struct SlowRejects final : RejectSink {
+  explicit SlowRejects(Simulation& clock) : simulation(clock) {}
+  awaitable<void> write(RecordBatch const&, std::vector<RejectedRecord> const&) override {
+    co_await simulation.sleep_for(std::chrono::seconds(2));
+  }
+  Simulation& simulation;
+};
+
+TEST(FailingStreamStates, TheRestOfARefusedBatchIsNotOfferedWhenItsStreamHasFailed) {
+  for_each_seed([](std::uint64_t seed) {
+    WholeSync sync(seed, {"users"});
+    read_users(sync, 4);
+    sync.options.batch.records = 2;
+    SlowRejects rejects(sync.simulation);
+    sync.options.reject_sink = &rejects;
+    int calls = 0;
+    sync.hook = [&](std::string call) -> awaitable<void> {
+      if (call != "process_records users") co_return;
+      std::vector<RejectedRecord> const first{RejectedRecord(0, "too long")};
+      if (++calls == 1) throw RejectedRecords("too long", first);
+      co_await sync.simulation.sleep_for(std::chrono::seconds(1));  // its line is being written
+      throw config_error("no such table");
+    };
+    EXPECT_FALSE(sync.run().succeeded());
+    EXPECT_EQ(calls, 2);
+  });
+}
+
+TEST(FailingStreamStates, ACallForAPartOfARefusedBatchIsCancelledWhenItsStreamFails) {
+  for_each_seed([](std::uint64_t seed) {
+    WholeSync sync(seed, {"users"});
+    read_users(sync, 4);
+    sync.options.batch.records = 2;
+    int calls = 0;
+    sync.hook = [&](std::string call) -> awaitable<void> {
+      if (call != "process_records users") co_return;
+      int const number = ++calls;
+      if (number == 1) throw RejectedRecords("one of them is too long");
+      co_await sync.simulation.sleep_for(std::chrono::seconds(number == 2 ? 1 : 20));
+      if (number == 2) throw config_error("no such table");
+    };
+    TimePoint const began = sync.simulation.now();
+    EXPECT_FALSE(sync.run().succeeded());
+    EXPECT_EQ(calls, 3);
+    EXPECT_LT(sync.simulation.now() - began, std::chrono::seconds(5));
+  });
+}
+
 TEST(FailingStreamStates, BeforeARejectedRecordThatNobodyTakesWhatIsLoadedCounts) {
   for (bool const with_steps : {false, true}) {
     for_each_seed([with_steps](std::uint64_t seed) {
