@@ -1,7 +1,7 @@
 #include "postgres_tables.hpp"
 
 #include "examples/scratch_database.hpp"
-#include "table/table_changes_contract.hpp"
+#include "table/table_sync_contract.hpp"
 
 namespace landfall {
 namespace {
@@ -11,6 +11,8 @@ using postgres::ScratchDatabase;
 class PostgresStore final : public TableStore {
  public:
   TableOperations& operations() override { return tables_; }
+  NameRules names() override { return postgres::name_rules(); }
+  ValueLimits limits() override { return postgres::value_limits(); }
 
   std::vector<std::string> rows(TableName const& table) override {
     SqlText sql;
@@ -41,16 +43,22 @@ class PostgresStore final : public TableStore {
     return metas;
   }
 
+  // Names of system columns are NameRules' business: no table can have them.
   std::vector<std::string> words() override {
-    // Names of system columns are NameRules' business: no table can have them.
-    postgres::Result const found =
-        database_.run(SqlText() << "SELECT word FROM pg_get_keywords() UNION SELECT 'column1' ORDER BY 1");
-    std::vector<std::string> words;
-    for (int row = 0; row < found.rows(); ++row) words.push_back(found.text(row, 0));
-    return words;
+    return texts(SqlText() << "SELECT word FROM pg_get_keywords() UNION SELECT 'column1' ORDER BY 1");
+  }
+  std::vector<std::string> reserved_words() override {
+    return texts(SqlText() << "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T') ORDER BY 1");
   }
 
  private:
+  std::vector<std::string> texts(SqlText const& sql) {
+    postgres::Result const found = database_.run(sql);
+    std::vector<std::string> texts;
+    for (int row = 0; row < found.rows(); ++row) texts.push_back(found.text(row, 0));
+    return texts;
+  }
+
   ScratchDatabase database_;
   postgres::PostgresTables tables_{database_.settings()};
 };
@@ -112,6 +120,8 @@ TEST_F(PostgresTablesTest, AnUpsertLeavesTablesThatInheritAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, TableChangesContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
+INSTANTIATE_TEST_SUITE_P(Postgres, TableSyncContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Postgres, TableMeetingContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<PostgresStore>(); })));

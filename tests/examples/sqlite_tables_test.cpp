@@ -11,7 +11,7 @@
 #include "examples/scratch_folder.hpp"
 #include "examples/sqlite_fixture.hpp"
 #include "sqlite_catalog.hpp"
-#include "table/table_changes_contract.hpp"
+#include "table/table_sync_contract.hpp"
 
 namespace landfall {
 namespace {
@@ -19,6 +19,8 @@ namespace {
 class SqliteStore final : public TableStore {
  public:
   TableOperations& operations() override { return tables_; }
+  NameRules names() override { return sqlite::name_rules(); }
+  ValueLimits limits() override { return sqlite::value_limits(); }
 
   std::vector<std::string> rows(TableName const& table) override {
     sqlite::Database database(path_, 1000);
@@ -158,6 +160,8 @@ TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
   EXPECT_NEAR(static_cast<double>(steps_into(10'000)), static_cast<double>(small), 10);
 }
 
+INSTANTIATE_TEST_SUITE_P(Sqlite, TableSyncContract,
+                         ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableMeetingContract,
                          ::testing::Values(MakeTableStore([] { return std::make_unique<SqliteStore>(); })));
 INSTANTIATE_TEST_SUITE_P(Sqlite, TableChangesContract,

@@ -31,6 +31,10 @@ class TableStore {
   virtual ~TableStore() = default;
   virtual TableOperations& operations() = 0;
 
+  /// As its destination has them.
+  virtual NameRules names() { return NameRules(); }
+  virtual ValueLimits limits() { return ValueLimits(); }
+
   /// The rows of a table, each as the text of its columns behind the meta columns: "1 20 Ada", "-" for null. In any
   /// order.
   virtual std::vector<std::string> rows(TableName const& table) = 0;
@@ -40,6 +44,8 @@ class TableStore {
 
   /// Those that have a meaning in its SQL, but for names that it cannot have, or that NameRules keeps from it.
   virtual std::vector<std::string> words() { return {"select", "TRUE", "column1"}; }
+  /// Of these, the ones that are no names unless they are quoted.
+  virtual std::vector<std::string> reserved_words() { return words(); }
 };
 using MakeTableStore = std::function<std::unique_ptr<TableStore>()>;
 
