@@ -185,22 +185,27 @@ awaitable<void> PostgresTables::create(TableName table, TableSchema schema, std:
   co_await connections_.transact(make);
 }
 
-awaitable<void> PostgresTables::alter(TableName table, landfall::SchemaChange asked, TableSchema wanted,
-                                      std::optional<TableNote> note) {
-  auto change_it = [&](Connection& connection) {
-    lock_until_commit(connection, table);
-    landfall::SchemaChange left = landfall::change_between(table, schema_of(connection, table), wanted);
-    left.cursor = asked.cursor;
-    tell_what_is_taken_over(table, left);
-    std::int64_t const dropped_count =
-        change_table(connection, table, left, wanted, note ? note->fields : std::map<Identifier, std::string>());
-    if (dropped_count > 0) {
-      notices_.warn(fmt::format("{}: {} rows went, since their key is that of a newer row in the key's new type",
-                                to_string(table), dropped_count));
-    }
-    if (note) write_note(connection, table, *note);
+awaitable<void> PostgresTables::alter_all(std::vector<landfall::TableAlteration> alterations) {
+  auto change_them = [&](Connection& connection) {
+    for (landfall::TableAlteration const& one : alterations) lock_until_commit(connection, one.table);
+    for (landfall::TableAlteration const& one : alterations) alter_one(connection, one);
   };
-  co_await connections_.transact(change_it);
+  co_await connections_.transact(change_them);
+}
+
+void PostgresTables::alter_one(Connection& connection, landfall::TableAlteration const& asked) const {
+  auto const& [table, asked_change, wanted, note] = asked;
+  landfall::SchemaChange left = landfall::change_between(table, schema_of(connection, table), wanted);
+  left.cursor = asked_change.cursor;
+  left.decisive = asked_change.decisive;
+  tell_what_is_taken_over(table, left);
+  std::int64_t const dropped_count =
+      change_table(connection, table, left, wanted, note ? note->fields : std::map<Identifier, std::string>());
+  if (dropped_count > 0) {
+    notices_.warn(fmt::format("{}: {} rows went, since their key is that of a newer row in the key's new type",
+                              to_string(table), dropped_count));
+  }
+  if (note) write_note(connection, table, *note);
 }
 
 awaitable<void> PostgresTables::claim(TableName table, TableNote note) {

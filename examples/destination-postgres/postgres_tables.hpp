@@ -35,8 +35,7 @@ class PostgresTables final : public landfall::TableOperations {
   landfall::awaitable<landfall::TablesThere> owners(std::vector<landfall::Identifier> schemas) override;
   landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema,
                                    std::optional<landfall::TableNote> note) override;
-  landfall::awaitable<void> alter(landfall::TableName table, landfall::SchemaChange change,
-                                  landfall::TableSchema wanted, std::optional<landfall::TableNote> note) override;
+  landfall::awaitable<void> alter_all(std::vector<landfall::TableAlteration> alterations) override;
   landfall::awaitable<void> claim(landfall::TableName table, landfall::TableNote note) override;
   landfall::awaitable<void> drop(landfall::TableName table) override;
   landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;
@@ -56,6 +55,7 @@ class PostgresTables final : public landfall::TableOperations {
                      landfall::TableName const& source) const;
 
   void tell(std::string const& text) const;
+  void alter_one(Connection& connection, landfall::TableAlteration const& asked) const;
   void tell_what_is_taken_over(landfall::TableName const& table, landfall::SchemaChange const& change) const;
 
   Connections connections_;

@@ -140,17 +140,17 @@ bool is_converted_by_server(landfall::TableColumn const& from, ColumnType to) no
 }
 
 void read_anew(Connection& connection, TableName const& table, std::vector<Retype> const& columns,
-               std::map<Identifier, std::string> const& fields, std::vector<Identifier> const& key) {
+               std::map<Identifier, std::string> const& fields, std::vector<Identifier> const& kept) {
   if (columns.empty()) return;
   for (Retype const& column : columns) {
     Identifier const& name = column.from.name;
     auto const field = fields.find(name);
     ColumnReading reading(connection, table, column, field == fields.end() ? name.text() : field->second);
     std::int64_t const lost_count = reading.run_through();
-    if (lost_count == 0 || std::ranges::find(key, name) == key.end()) continue;
+    if (lost_count == 0 || std::ranges::find(kept, name) == kept.end()) continue;
     throw landfall::config_error(
-        "{}: the column {} of the key is to become {}, and {} of its values cannot: rows would lose their key. Give "
-        "the field its old type ({}) again, or refresh the stream",
+        "{}: rows are compared by the column {}, which is to become {}, and {} of its values cannot. Give the field "
+        "its old type ({}) again, or refresh the stream",
         to_string(table), name.text(), to_string(column.to.type), lost_count, to_string(column.from.type));
   }
   give_types(connection, table, columns);
@@ -207,7 +207,10 @@ std::int64_t KeysThatMayMeet::drop_older(landfall::TableSchema const& schema, st
     sql << (i == 0 ? SqlLiteral("t.") : SqlLiteral(", t.")) << key_column(i);
   }
   sql << ")) AS q WHERE q.have_met AND q.rank > 1) RETURNING 1) SELECT count(*) FROM gone";
-  return connection_.run(sql).integer(0, 0);
+  std::int64_t const gone_count = connection_.run(sql).integer(0, 0);
+  // Another table of this transaction may need its own.
+  connection_.run(SqlText() << "DROP TABLE pg_temp._landfall_old_keys");
+  return gone_count;
 }
 
 }  // namespace postgres

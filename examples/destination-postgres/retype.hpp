@@ -18,11 +18,12 @@ bool is_converted_by_server(landfall::TableColumn const& from, landfall::ColumnT
 
 /// Of a table whose columns are text by now, and were of the type `from`: their values are read as new values of the
 /// type `to`, and get that type. What does not fit is null, with an entry in the row's `changes`.
-/// `fields`: of columns, for these entries. `key`: columns that no value may get lost in.
+/// `fields`: of columns, for these entries. `kept`: columns that no value may get lost in.
 /// Errors: Error(config) for such a loss, with how many rows it concerns.
 void read_anew(Connection& connection, landfall::TableName const& table,
                std::vector<landfall::SchemaChange::Retype> const& columns,
-               std::map<landfall::Identifier, std::string> const& fields, std::vector<landfall::Identifier> const& key);
+               std::map<landfall::Identifier, std::string> const& fields,
+               std::vector<landfall::Identifier> const& kept);
 
 /// Rows whose keys become equal when columns of the key get another type: the newest one stays. Doubles from before
 /// stay as they are.

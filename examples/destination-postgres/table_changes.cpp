@@ -96,7 +96,9 @@ std::int64_t change_table(Connection& connection, TableName const& table, Schema
   if (change.key_changes) drop_key_index(connection, table);
   ViewsInTheWay views(connection, table, names_of(change.retyped));
   alter_columns(connection, table, change);
-  read_anew(connection, table, to_be_read_anew(change), fields, wanted.primary_key);
+  std::vector<Identifier> kept = wanted.primary_key;
+  std::ranges::copy(change.decisive, std::back_inserter(kept));
+  read_anew(connection, table, to_be_read_anew(change), fields, kept);
   if (keys.may_have_met()) ensure_replica_identity(connection, table);
   std::int64_t const dropped_count = keys.drop_older(wanted, change.cursor);
   views.make_again();

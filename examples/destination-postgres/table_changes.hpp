@@ -17,7 +17,8 @@ void create_table(Connection& connection, landfall::TableName const& table, land
 /// Columns of others stay, and so does a NOT NULL of theirs. Views that read a column which gets another type are made
 /// again. `fields`: of columns, for entries of lost values in the rows' `changes`.
 /// Returns: how many rows went, since their key became equal to a newer row's.
-/// Errors: Error(config) for a key that would lose values, and for what hangs on a column and cannot follow.
+/// Errors: Error(config) for a key, or a decisive column, that would lose values, and for what hangs on a column and
+/// cannot follow.
 std::int64_t change_table(Connection& connection, landfall::TableName const& table,
                           landfall::SchemaChange const& change, landfall::TableSchema const& wanted,
                           std::map<landfall::Identifier, std::string> const& fields);

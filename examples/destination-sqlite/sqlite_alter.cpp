@@ -44,10 +44,12 @@ struct Alteration {
   TableName table;
   TableSchema const& wanted;
   std::optional<Identifier> cursor;
+  std::vector<Identifier> const& decisive;
   std::vector<Converted> columns;
   Identifier rowid;
 
   bool is_key(Converted const& column) const { return contains(wanted.primary_key, column.column); }
+  bool may_lose_values(Converted const& column) const { return !is_key(column) && !contains(decisive, column.column); }
 };
 
 // Values wait in a table of their own while their columns are changed. Its columns are numbered: see sqlite_upsert.cpp.
@@ -108,17 +110,16 @@ std::int64_t count(Database& database, SqlText const& sql) {
   return found.step() ? found.integer(0) : 0;
 }
 
-void refuse_lost_keys(Database& database, Alteration const& alteration) {
+void refuse_lost_values(Database& database, Alteration const& alteration) {
   for (std::size_t i = 0; i < alteration.columns.size(); ++i) {
     Converted const& column = alteration.columns[i];
-    if (!alteration.is_key(column)) continue;
+    if (alteration.may_lose_values(column)) continue;
     auto const lost = count(database, SqlText() << "SELECT count(*) FROM " << values_table() << " WHERE "
                                                 << new_value(i) << " IS NULL AND " << old_value(i) << " IS NOT NULL");
     if (lost == 0) continue;
     throw landfall::config_error(
-        "{}: {} values of the column {}, which is a part of the key, are {} and cannot be read as {}: let the field "
-        "keep "
-        "its type, choose another key, or change these values",
+        "{}: {} values of the column {}, by which rows are compared, are {} and cannot be read as {}: let the field "
+        "keep its type, choose another key or cursor, change these values, or refresh the stream",
         to_string(alteration.table), lost, column.column.text(), to_string(column.from), to_string(column.to));
   }
 }
@@ -245,7 +246,7 @@ std::vector<Converted> conversions(SchemaChange const& change, TableSchema const
 std::int64_t convert(Database& database, Alteration const& alteration) {
   if (alteration.columns.empty()) return 0;
   collect_values(database, alteration);
-  refuse_lost_keys(database, alteration);
+  refuse_lost_values(database, alteration);
   Others const indexes = indexes_of_others(database, alteration.table);
   drop_all(database, indexes);
   retype_all(database, alteration);
@@ -261,7 +262,7 @@ std::int64_t convert(Database& database, Alteration const& alteration) {
 std::int64_t convert_in_parts(Database& database, Alteration alteration) {
   constexpr std::ptrdiff_t columns_at_once = 25;
   auto const decides = [&](Converted const& column) {
-    return alteration.is_key(column) || column.column == alteration.cursor;
+    return !alteration.may_lose_values(column) || column.column == alteration.cursor;
   };
   std::vector<Converted> columns;
   std::ranges::copy_if(alteration.columns, std::back_inserter(columns), decides);
@@ -305,14 +306,19 @@ void add_and_retire(Database& database, TableName const& table, SchemaChange con
 
 }  // namespace
 
-std::int64_t alter_table(Database& database, TableName const& table, SchemaChange const& asked,
-                         TableSchema const& wanted, std::optional<TableNote> const& note) {
+std::int64_t alter_table(Database& database, landfall::TableAlteration const& asked) {
+  auto const& [table, asked_change, wanted, note] = asked;
   TableSchema const actual = schema_of(database, table);
   SchemaChange const change = change_between(table, actual, wanted);
   refuse_rules_of_others(table, change);
   WithoutTriggers const without_triggers(database);
   add_and_retire(database, table, change);
-  Alteration alteration{table, wanted, asked.cursor, conversions(change, wanted, note), rowid_of(database, table)};
+  Alteration alteration{table,
+                        wanted,
+                        asked_change.cursor,
+                        asked_change.decisive,
+                        conversions(change, wanted, note),
+                        rowid_of(database, table)};
   bool const is_index_in_the_way = std::ranges::any_of(
       alteration.columns, [&](Converted const& column) { return contains(actual.primary_key, column.column); });
   bool const needs_index = change.key_changes || is_index_in_the_way;

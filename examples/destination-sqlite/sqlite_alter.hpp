@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include <landfall/table/table_operations.hpp>
 
@@ -15,9 +14,8 @@ namespace sqlite {
 /// stays, by (cursor, extracted at, order of the table).
 ///
 /// Returns: how many rows went because their keys became equal.
-/// Errors:  Error(config), and nothing is to be changed: a value does not fit, and its column is a part of the key; or
-///          something of somebody else depends on a column that gets another type.
-std::int64_t alter_table(Database& database, landfall::TableName const& table, landfall::SchemaChange const& asked,
-                         landfall::TableSchema const& wanted, std::optional<landfall::TableNote> const& note);
+/// Errors:  Error(config), and nothing is to be changed: a value does not fit, and its column is a part of the key, or
+///          decisive; or something of somebody else depends on a column that gets another type.
+std::int64_t alter_table(Database& database, landfall::TableAlteration const& asked);
 
 }  // namespace sqlite

@@ -1,5 +1,6 @@
 #include "sqlite_tables.hpp"
 
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -119,18 +120,21 @@ awaitable<void> SqliteTables::create(TableName table, TableSchema schema, std::o
 }
 
 // What has to be changed is looked up again: the call before may have been applied.
-awaitable<void> SqliteTables::alter(TableName table, landfall::SchemaChange asked, TableSchema wanted,
-                                    std::optional<TableNote> note) {
-  std::int64_t doubles = 0;
+awaitable<void> SqliteTables::alter_all(std::vector<landfall::TableAlteration> alterations) {
+  std::map<std::string, std::int64_t> doubles;
   co_await change([&](Database& database) {
-    doubles = alter_table(database, table, asked, wanted, note);
-    if (note) write_note(database, table, *note);
+    for (landfall::TableAlteration const& one : alterations) {
+      doubles[to_string(one.table)] = alter_table(database, one);
+      if (one.note) write_note(database, one.table, *one.note);
+    }
   });
-  if (doubles == 0) co_return;
-  notices_.warn(
-      fmt::format("{}: {} rows were removed: since values are kept in one spelling, or the key has another "
-                  "type, their keys are equal to those of newer rows",
-                  to_string(table), doubles));
+  for (auto const& [table, count] : doubles) {
+    if (count == 0) continue;
+    notices_.warn(
+        fmt::format("{}: {} rows were removed: since values are kept in one spelling, or the key has another "
+                    "type, their keys are equal to those of newer rows",
+                    table, count));
+  }
 }
 
 awaitable<void> SqliteTables::claim(TableName table, TableNote note) {

@@ -41,8 +41,7 @@ class SqliteTables final : public landfall::TableOperations {
                                    landfall::TableColumn const& column) const override;
   landfall::awaitable<void> create(landfall::TableName table, landfall::TableSchema schema,
                                    std::optional<landfall::TableNote> note) override;
-  landfall::awaitable<void> alter(landfall::TableName table, landfall::SchemaChange change,
-                                  landfall::TableSchema wanted, std::optional<landfall::TableNote> note) override;
+  landfall::awaitable<void> alter_all(std::vector<landfall::TableAlteration> alterations) override;
   landfall::awaitable<void> claim(landfall::TableName table, landfall::TableNote note) override;
   landfall::awaitable<void> drop(landfall::TableName table) override;
   landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;

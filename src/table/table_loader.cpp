@@ -72,6 +72,8 @@ awaitable<void> TableLoader::start() {
   auto const final_table = co_await find(tables_.final_table);
   auto const work_table = co_await find(tables_.work_table);
   plan(final_table, work_table);
+  auto alterations = alterations_of(final_table, work_table);
+  if (!alterations.empty()) co_await operations_.alter_all(std::move(alterations));
   co_await operations_.drop(tables_.attempt_table);
   co_await operations_.drop(tables_.swap_table);
   if (work_table) co_await settle_leftover();
@@ -121,6 +123,35 @@ void TableLoader::refuse_what_users_have_made(ExistingTable const& final_table) 
   }
 }
 
+/// Of the tables whose rows stay, together: where a value of one does not fit, none is changed.
+std::vector<TableAlteration> TableLoader::alterations_of(std::optional<ExistingTable> const& final_table,
+                                                         std::optional<ExistingTable> const& work_table) const {
+  std::vector<TableAlteration> alterations;
+  auto const add = [&](TableName const& table, ExistingTable const& found) {
+    TableSchema wanted = schema_for(table);
+    SchemaChange change = change_of(table, found.schema, wanted);
+    if (!change.empty()) alterations.emplace_back(table, std::move(change), std::move(wanted), note_);
+  };
+  if (final_table && !is_replacement(plan_.when_complete)) add(tables_.final_table, *final_table);
+  if (work_table && plan_.leftover != LoadPlan::Leftover::drop) add(tables_.work_table, *work_table);
+  return alterations;
+}
+
+SchemaChange TableLoader::change_of(TableName const& table, TableSchema const& actual,
+                                    TableSchema const& wanted) const {
+  SchemaChange change = change_between(table, actual, wanted);
+  if (!dedups()) return change;
+  UpsertRule const rule = upsert_rule();
+  change.cursor = rule.cursor;
+  if (is_looked_up(table)) return change;
+  change.decisive = rule.primary_key;
+  if (rule.cursor) change.decisive.push_back(*rule.cursor);
+  // Rows of an earlier version say by their column alone that they were deleted.
+  bool const is_noted = actual.find(Identifier(std::string(MetaColumns::deleted))) != nullptr;
+  if (rule.deleted_at && !is_noted) change.decisive.push_back(*rule.deleted_at);
+  return change;
+}
+
 awaitable<void> TableLoader::settle_leftover() {
   switch (plan_.leftover) {
     case LoadPlan::Leftover::keep:
@@ -156,8 +187,7 @@ awaitable<void> TableLoader::ensure(TableName table) {
     co_await operations_.create(table, wanted, std::move(note));
     co_return;
   }
-  SchemaChange change = change_between(table, found->schema, wanted);
-  if (dedups()) change.cursor = upsert_rule().cursor;
+  SchemaChange change = change_of(table, found->schema, wanted);
   if (!change.empty()) {
     co_await operations_.alter(table, std::move(change), wanted, std::move(note));
   } else if (!is_noted(*found, note_)) {
@@ -179,12 +209,14 @@ TableName const& TableLoader::target() const noexcept {
 
 bool TableLoader::dedups() const noexcept { return stream_.destination_sync_mode == DestinationSyncMode::append_dedup; }
 
-// Only the final table, and the one that takes its place, is looked up by key; only in the others rows wait for their
-// upsert.
+// By key: only the final table, and the one that takes its place. In the others rows wait for their upsert.
+bool TableLoader::is_looked_up(TableName const& table) const noexcept {
+  return table == tables_.final_table || table == tables_.swap_table;
+}
+
 TableSchema TableLoader::schema_for(TableName const& table) const {
   TableSchema schema = schema_;
-  bool const is_final = table == tables_.final_table || table == tables_.swap_table;
-  if (is_final || !dedups()) return schema;
+  if (is_looked_up(table) || !dedups()) return schema;
   schema.primary_key.clear();
   schema.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
   if (tables_.columns.contains(deleted_at_field))

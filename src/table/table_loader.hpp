@@ -36,10 +36,14 @@ class TableLoader final : public StreamLoader {
  private:
   TableName const& target() const noexcept;
   bool dedups() const noexcept;
+  bool is_looked_up(TableName const& table) const noexcept;
   TableSchema schema_for(TableName const& table) const;
   awaitable<std::optional<ExistingTable>> find(TableName table);
   void plan(std::optional<ExistingTable> const& final_table, std::optional<ExistingTable> const& work_table);
   void refuse_what_users_have_made(ExistingTable const& final_table) const;
+  std::vector<TableAlteration> alterations_of(std::optional<ExistingTable> const& final_table,
+                                              std::optional<ExistingTable> const& work_table) const;
+  SchemaChange change_of(TableName const& table, TableSchema const& actual, TableSchema const& wanted) const;
   awaitable<void> ensure(TableName table);
   awaitable<void> settle_leftover();
   awaitable<void> finish(LoadPlan::End end);

@@ -29,6 +29,13 @@ std::string TableOperations::allow_null_statement(TableName const& table, TableC
   return sql.text();
 }
 
+awaitable<void> TableOperations::alter(TableName table, SchemaChange change, TableSchema wanted,
+                                       std::optional<TableNote> note) {
+  std::vector<TableAlteration> one;
+  one.emplace_back(std::move(table), std::move(change), std::move(wanted), std::move(note));
+  co_await alter_all(std::move(one));
+}
+
 IntervalSet numbers_in(RecordBatch const& records) {
   IntervalSet numbers;
   std::optional<Interval> neighbours;

@@ -108,7 +108,8 @@ TEST_F(PostgresRetype, AKeyThatWouldLoseValuesChangesNothing) {
   auto const error = failure_of(retype(ColumnType::integer, true));
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->error_class(), ErrorClass::config);
-  EXPECT_THAT(error->message(), HasSubstr("public.users: the column v of the key is to become integer, and 2 of its"));
+  EXPECT_THAT(error->message(),
+              HasSubstr("public.users: rows are compared by the column v, which is to become integer, and 2 of its"));
   EXPECT_EQ(ask("SELECT v FROM users ORDER BY v"), (Rows{"1", "three", "two"}));
   EXPECT_EQ(run(tables.find(users))->schema, one_column(ColumnType::text, true));
   sql("DELETE FROM users WHERE v > '1'");

@@ -92,28 +92,20 @@ class FakeTables final : public TableOperations {
     co_return end("create " + to_string(table));
   }
 
-  awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted,
-                        std::optional<TableNote> note) override {
+  awaitable<void> alter_all(std::vector<TableAlteration> alterations) override {
     begin("alter");
-    Table& there = existing(table);
-    Table const before = there;
-    for (StoredRow& row : there.rows) {
-      for (auto const& column : change.added) row.values[column.name] = std::nullopt;
-      for (auto const& retype : change.retyped) convert(row, retype, note);
-    }
-    refuse_lost_keys(there, change, wanted, before, table);
-    if (!change.retyped.empty()) drop_doubles(there, before, wanted, change.cursor);
-    keep_others(there.schema, wanted);
-    for (auto const& column : change.retired) {
-      std::erase_if(wanted.columns, [&](TableColumn const& one) { return one.name == column.name; });
-      for (StoredRow& row : there.rows) {
-        if (column.name == read_order()) row.read_order.reset();
-        if (column.name.text() == MetaColumns::deleted) row.deleted.reset();
+    auto const before = std::pair(tables, notes);
+    std::string done = "alter";
+    try {
+      for (TableAlteration& one : alterations) {
+        done += " " + to_string(one.table);
+        alter_one(std::move(one));
       }
+    } catch (Error const&) {
+      std::tie(tables, notes) = before;
+      throw;
     }
-    there.schema = std::move(wanted);
-    write_note(table, std::move(note));
-    co_return end("alter " + to_string(table));
+    co_return end(std::move(done));
   }
 
   awaitable<void> claim(TableName table, TableNote note) override {
@@ -233,6 +225,28 @@ class FakeTables final : public TableOperations {
   using MarkKey = std::tuple<std::string, std::string, std::uint64_t>;
   static MarkKey key_of(BatchMark const& mark) { return {mark.stream, mark.run, mark.batch}; }
 
+  void alter_one(TableAlteration asked) {
+    auto& [table, change, wanted, note] = asked;
+    Table& there = existing(table);
+    Table const before = there;
+    for (StoredRow& row : there.rows) {
+      for (auto const& column : change.added) row.values[column.name] = std::nullopt;
+      for (auto const& retype : change.retyped) convert(row, retype, note);
+    }
+    refuse_lost_values(there, change, wanted, before, table);
+    if (!change.retyped.empty()) drop_doubles(there, before, wanted, change.cursor);
+    keep_others(there.schema, wanted);
+    for (auto const& column : change.retired) {
+      std::erase_if(wanted.columns, [&](TableColumn const& one) { return one.name == column.name; });
+      for (StoredRow& row : there.rows) {
+        if (column.name == read_order()) row.read_order.reset();
+        if (column.name.text() == MetaColumns::deleted) row.deleted.reset();
+      }
+    }
+    there.schema = std::move(wanted);
+    write_note(table, std::move(note));
+  }
+
   void begin(std::string const& call) const {
     if (fault) fault(call, false);
   }
@@ -323,20 +337,20 @@ class FakeTables final : public TableOperations {
     value = text_of(made.cell);
   }
 
-  /// The table is as it was before, then.
-  static void refuse_lost_keys(Table& there, SchemaChange const& change, TableSchema const& wanted, Table const& before,
-                               TableName const& table) {
+  static void refuse_lost_values(Table const& there, SchemaChange const& change, TableSchema const& wanted,
+                                 Table const& before, TableName const& table) {
+    std::set<Identifier> kept(wanted.primary_key.begin(), wanted.primary_key.end());
+    kept.insert(change.decisive.begin(), change.decisive.end());
     for (auto const& [from, to] : change.retyped) {
-      if (std::ranges::find(wanted.primary_key, to.name) == wanted.primary_key.end()) continue;
+      if (!kept.contains(to.name)) continue;
       std::size_t lost = 0;
       for (std::size_t i = 0; i < there.rows.size(); ++i) {
         bool const is_lost = before.rows[i].values.at(to.name) && !there.rows[i].values.at(to.name);
         lost += is_lost ? 1 : 0;
       }
       if (lost == 0) continue;
-      there = before;
-      throw config_error("{}: {} values of the key column {} are {}, and no {}", to_string(table), lost, to.name.text(),
-                         landfall::to_string(from.type), landfall::to_string(to.type));
+      throw config_error("{}: {} values of the column {}, by which rows are compared, are {}, not {}", to_string(table),
+                         lost, to.name.text(), landfall::to_string(from.type), landfall::to_string(to.type));
     }
   }
 

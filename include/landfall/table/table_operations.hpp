@@ -41,6 +41,22 @@ struct ExistingTable {
   void take_note(TableNote note);
 };
 
+/// What is to be done to one table by TableOperations::alter_all().
+struct TableAlteration {
+  TableAlteration() = default;
+  TableAlteration(TableName of_table, SchemaChange what_changes, TableSchema wanted_schema,
+                  std::optional<TableNote> with_note)
+      : table(std::move(of_table)),
+        change(std::move(what_changes)),
+        wanted(std::move(wanted_schema)),
+        note(std::move(with_note)) {}
+
+  TableName table;
+  SchemaChange change;
+  TableSchema wanted;
+  std::optional<TableNote> note;  ///< takes the place of an earlier one
+};
+
 /// Errors: Error(config) which names the table and these parts of it (ExistingTable::immovable), if there are any.
 void refuse_immovable(TableName const& table, std::vector<std::string> const& parts);
 
@@ -119,10 +135,12 @@ class TableOperations {
 
   /// Without a note nothing is written down.
   virtual awaitable<void> create(TableName table, TableSchema schema, std::optional<TableNote> note) = 0;
-  /// Old rows stay: those of an added column are null, a retyped one keeps what can be read as the new type, and null
-  /// for what cannot. So do columns that are not wanted, with their values. The note takes the place of an earlier one.
-  virtual awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted,
-                                std::optional<TableNote> note) = 0;
+  /// Changes tables, all of them or none. Old rows stay: those of an added column are null, a retyped one keeps what
+  /// can be read as the new type, and null for what cannot. So do columns that are not wanted, with their values.
+  /// Errors: Error(config) where a value of the key, or of a decisive column, cannot be read as the new type.
+  virtual awaitable<void> alter_all(std::vector<TableAlteration> alterations) = 0;
+  /// The same with one table.
+  awaitable<void> alter(TableName table, SchemaChange change, TableSchema wanted, std::optional<TableNote> note);
   /// Writes the note of a table that is there, in the place of an earlier one.
   virtual awaitable<void> claim(TableName table, TableNote note) = 0;
   virtual awaitable<void> drop(TableName table) = 0;

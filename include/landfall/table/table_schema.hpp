@@ -85,6 +85,9 @@ struct SchemaChange {
   bool key_changes = false;
   /// By which the newest row is found where keys become equal that were not: by another type, or another spelling.
   std::optional<Identifier> cursor;
+  /// Of rows that wait: columns of which no value may be lost, as none of the key may, since rows are going to be
+  /// compared by them. Does nothing by itself, either.
+  std::vector<Identifier> decisive;
 
   /// That there is nothing to be done. The cursor does nothing by itself.
   bool empty() const noexcept;
