@@ -145,12 +145,7 @@ void StreamFile::blocking_sync(std::uint64_t mark) {
   if (synced_size_ && *synced_size_ >= mark) return;
   std::uint64_t const covered = size_;
   LANDFALL_ASSERT(mark <= covered);
-  try {
-    file_.sync_data();
-  } catch (landfall::Error const& error) {
-    mark_broken(error.message());
-    throw_if_broken();
-  }
+  sync_or_break();
   require_in_place();
   if (auto const size = file_.size(); size < covered) {
     mark_changed_by_others(size, covered);
@@ -171,15 +166,25 @@ void StreamFile::blocking_abandon() {
   if (!file_) return;
   std::lock_guard const lock(sync_mutex_);
   if (is_changed_by_others_) {
-    file_.sync_data();
+    sync_or_break();
     forget_appending();  // a torn line at the end is not ours to cut
   } else if (is_broken()) {
     if (synced_size_) file_.truncate(*synced_size_);  // what is behind it was never acknowledged
   } else if (appending_from_) {
-    file_.sync_data();
+    sync_or_break();
     forget_appending();
   }
   file_ = File();
+}
+
+/// A sync that failed is never asked for again: the next one would say that all is well.
+void StreamFile::sync_or_break() {
+  try {
+    file_.sync_data();
+  } catch (landfall::Error const& error) {
+    mark_broken(error.message());
+    throw_if_broken();
+  }
 }
 
 // ---- what others do to the file while it is ours ----

@@ -99,6 +99,7 @@ class StreamFile {
   bool is_work_file() const { return name_ != path_.file; }
 
   void take_back(std::uint64_t begin, std::uint64_t end, std::string const& cause);
+  void sync_or_break();
   void require_size(std::uint64_t expected);
   void require_in_place();
   void mark_changed_by_others(std::uint64_t size, std::uint64_t expected);

@@ -645,6 +645,21 @@ TEST_F(StreamFileTest, AFailedSyncIsNeverTakenBack) {
   EXPECT_EQ(rows(), Rows{"{1}"});  // {2} was never acknowledged, and nobody knows what of it is on disk
 }
 
+TEST_F(StreamFileTest, AFailedSyncAtABadEndIsNeverTakenBack) {
+  bool fail = false;
+  DataFolder const data(folder_.string(), [&](std::string_view step) {
+    if (step == "sync data" && std::exchange(fail, false)) throw landfall::transient_error("no disk");
+  });
+  StreamFile file(data, append_stream(), RecordFormat::data, 1);
+  file.blocking_open();
+  RecordMaker records(append_stream());
+  file.blocking_write(records.batch_of({"{1}"}), Milliseconds());
+  fail = true;
+  expect_error([&] { file.blocking_abandon(); }, "no disk");
+  file.blocking_abandon();
+  EXPECT_EQ(rows(), Rows());
+}
+
 TEST_F(StreamFileTest, SyncsThatMeetShareOne) {
   int syncs = 0;
   DataFolder const data(folder_.string(), [&](std::string_view step) { syncs += step == "sync data" ? 1 : 0; });
