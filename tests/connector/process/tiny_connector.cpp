@@ -102,7 +102,7 @@ class TinyLoader final : public landfall::StreamLoader {
 
   Behaviour behaviour_;
   std::string stream_;
-  std::int64_t failures_left_;
+  std::atomic<std::int64_t> failures_left_;
   std::atomic<bool> second_began_ = false;
   std::atomic<bool> first_ends_ = false;
   mutable std::atomic<bool> was_rejected_ = false;
