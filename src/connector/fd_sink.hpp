@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <mutex>
 #include <string_view>
 #include <system_error>
@@ -7,6 +8,8 @@
 #include <boost/asio/execution_context.hpp>
 
 #include <landfall/protocol/message_sink.hpp>
+
+#include "connector/write_within.hpp"
 
 namespace landfall {
 
@@ -18,10 +21,18 @@ namespace landfall {
 /// Lifetime: borrows the descriptor and leaves its O_NONBLOCK flag as it is, since other processes share it.
 /// Meaning:  after a failed write, which may have torn a line, every further one fails alike: nothing is written behind
 ///           half a line. SIGPIPE must be ignored.
+///           A reader that takes nothing until its deadline is gone, too.
 /// Source:   protocol reference 1.3.
 class FdSink final : public MessageSink {
  public:
-  explicit FdSink(int fd) : fd_(fd) {}
+  /// Waits half an hour for a reader, unless somebody says otherwise.
+  explicit FdSink(int fd) : fd_(fd), deadline_(std::chrono::minutes(30)) {}
+
+  /// From now on, also for those that wait already.
+  void set_deadline(std::chrono::milliseconds deadline) noexcept { deadline_ = deadline; }
+
+  /// Starts the thread for write() now. Errors: Error(system) when the system makes no thread.
+  void start_thread();
 
   awaitable<void> write(std::string lines) override;
 
@@ -30,6 +41,7 @@ class FdSink final : public MessageSink {
 
  private:
   int fd_;
+  ReaderDeadline deadline_;
   std::mutex mutex_;
   std::error_code failure_;
   asio::execution_context threads_;  // holds the BlockingPool

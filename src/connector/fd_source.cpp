@@ -141,7 +141,7 @@ struct FdSource::ReadingAhead {
 };
 
 FdSource::FdSource(int fd) : fd_(fd), is_pipe_(::fcntl(fd, F_GETPIPE_SZ) > 0), wake_(std::make_shared<Wake>()) {
-  asio::make_service<BlockingPool>(threads_, 1);
+  asio::make_service<BlockingPool>(threads_, 1).start_threads(1);
   ::fcntl(fd_, F_SETPIPE_SZ, wanted_pipe_bytes);  // only faster: no pipe, or not allowed, is no error
 }
 

@@ -19,7 +19,7 @@ namespace landfall {
 /// Source:   protocol reference 1.4.
 class FdSource final : public ByteSource {
  public:
-  /// Errors: Error(transient) when the system has no descriptor left.
+  /// Errors: Error(transient) when the system has no descriptor left, Error(system) when it makes no thread.
   explicit FdSource(int fd);
   ~FdSource() override;
 

@@ -18,22 +18,18 @@ std::string_view text_of(spdlog::details::log_msg const& message) {
   return std::string_view(message.payload.data(), message.payload.size());
 }
 
-void print_or_drop(FdSink& sink, std::string_view line) {
-  try {
-    sink.write_line_blocking(line);
-  } catch (Error const&) {
-    // There is no other place to tell it.
-  }
-}
-
 }  // namespace
 
 void AirbyteLogSink::sink_it_(spdlog::details::log_msg const& message) {
-  print_or_drop(sink_, print_log(log_level(message.level), secrets_.apply(text_of(message))));
+  auto const line = print_log(log_level(message.level), secrets_.apply(text_of(message)));
+  try {
+    sink_.write_line_blocking(line);
+  } catch (Error const&) {  // there is no other place to tell it
+  }
 }
 
-PlainLogSink::PlainLogSink(int fd, SecretMask const& secrets)
-    : sink_(fd), secrets_(secrets), is_terminal_(::isatty(fd) == 1) {
+PlainLogSink::PlainLogSink(ErrorText& text, SecretMask const& secrets)
+    : text_(text), secrets_(secrets), is_terminal_(::isatty(text.fd()) == 1) {
   set_pattern_("%H:%M:%S %l %v");
 }
 
@@ -44,7 +40,7 @@ void PlainLogSink::sink_it_(spdlog::details::log_msg const& message) {
   spdlog::memory_buf_t line;
   if (is_terminal_) line.append(std::string_view("\r\x1b[K"));
   formatter_->format(shown, line);
-  print_or_drop(sink_, std::string_view(line.data(), line.size()));
+  text_.blocking_write(std::string_view(line.data(), line.size()));
 }
 
 LogLevel log_level(spdlog::level::level_enum level) noexcept {

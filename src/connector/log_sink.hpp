@@ -9,6 +9,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include "connector/error_text.hpp"
 #include "connector/fd_sink.hpp"
 #include "connector/secret_mask.hpp"
 #include "protocol/message_printer.hpp"
@@ -34,16 +35,16 @@ class AirbyteLogSink final : public spdlog::sinks::base_sink<std::mutex> {
 /// Logs as text for a person, on stderr: each is one line, in the form of terminal_text(). On a terminal each clears
 /// what is left of a progress line.
 ///
-/// Lifetime: the SecretMask outlives it.
+/// Lifetime: the ErrorText and the SecretMask outlive it.
 class PlainLogSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  PlainLogSink(int fd, SecretMask const& secrets);
+  PlainLogSink(ErrorText& text, SecretMask const& secrets);
 
  private:
   void sink_it_(spdlog::details::log_msg const& message) override;
   void flush_() override {}
 
-  FdSink sink_;
+  ErrorText& text_;
   SecretMask const& secrets_;
   bool is_terminal_;
 };

@@ -30,7 +30,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <landfall/connector/run_sync.hpp>
 #include <landfall/launcher/phase_runner.hpp>
@@ -40,6 +39,7 @@
 #include <landfall/runtime/task_scope.hpp>
 
 #include "connector/command_line.hpp"
+#include "connector/error_text.hpp"
 #include "connector/exit_code.hpp"
 #include "connector/fd_sink.hpp"
 #include "connector/fd_source.hpp"
@@ -52,6 +52,7 @@
 #include "connector/signal_watch.hpp"
 #include "connector/standard_descriptors.hpp"
 #include "connector/sync_settings.hpp"
+#include "connector/worker_threads.hpp"
 #include "protocol/message_printer.hpp"
 
 namespace landfall {
@@ -69,6 +70,7 @@ struct Run {
   CommandLine const& command_line;
   Connector const& connector;
   FdSink& sink;
+  ErrorText& error_text;
   SecretMask& secrets;
   std::shared_ptr<spdlog::logger> logger;
   SystemClock clock;
@@ -121,6 +123,14 @@ Configuration read_configuration(Run const& run) {
   return configuration;
 }
 
+std::chrono::milliseconds in_milliseconds(Duration time) { return std::chrono::ceil<std::chrono::milliseconds>(time); }
+
+// Until a reader is given up.
+void wait_for_readers_as_in(Run const& run, SyncOptions const& options) {
+  run.sink.set_deadline(in_milliseconds(options.answer_deadline));
+  run.error_text.set_deadline(in_milliseconds(options.patience));
+}
+
 unsigned thread_count() { return std::max(2U, std::thread::hardware_concurrency()); }
 
 // False when nobody reads stdout any more; the exit code still tells how it went.
@@ -129,7 +139,7 @@ bool print(Run const& run, std::string const& line) {
     run.sink.write_line_blocking(line);
     return true;
   } catch (Error const& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    run.error_text.blocking_write(fmt::format("{}\n", error.what()));
     return false;
   }
 }
@@ -240,11 +250,12 @@ int answer_check(Run const& run, std::optional<Error> const& failure) {
 
 // What is wrong, if anything. The error crosses threads as a value: an exception would be shared with a thread of the
 // pool that is still letting go of it.
-std::future<std::optional<Error>> start_check(asio::thread_pool& pool, PhaseRunner& phases, Destination& destination) {
+std::future<std::optional<Error>> start_check(asio::io_context& context, PhaseRunner& phases,
+                                              Destination& destination) {
   auto done = std::make_shared<std::promise<std::optional<Error>>>();
   auto checked = done->get_future();
   PhaseRunner::Attempt<void> attempt = [&destination] { return destination.check(); };
-  asio::co_spawn(pool, phases.run(Phase::check, "check", std::move(attempt)), [done](std::exception_ptr failure) {
+  asio::co_spawn(context, phases.run(Phase::check, "check", std::move(attempt)), [done](std::exception_ptr failure) {
     done->set_value(failure ? std::optional<Error>(Error::from(std::move(failure))) : std::nullopt);
   });
   return checked;
@@ -253,23 +264,24 @@ std::future<std::optional<Error>> start_check(asio::thread_pool& pool, PhaseRunn
 int run_check(Run const& run) {
   std::optional<Error> failure;
   try {
-    asio::thread_pool pool(thread_count());  // outlives the destination, whose objects may belong to it
+    WorkerThreads workers(thread_count());  // outlive the destination, whose objects may belong to them
     auto const configuration = read_configuration(run);
     auto const options = sync_options(configuration, process_environment);
+    wait_for_readers_as_in(run, options);
     auto const destination = make_destination(run, configuration);
     check_as_write_would(run, configuration, options, *destination);
-    auto const notices = std::make_shared<NoticeLog>(run.logger, asio::use_service<BlockingPool>(pool));
+    auto const notices = std::make_shared<NoticeLog>(run.logger, asio::use_service<BlockingPool>(workers.context()));
     destination->notices().listen(notices->listener());
     SystemClock clock;
-    TaskScope scope(pool.get_executor(), clock, options.graceful_timeout);
+    TaskScope scope(workers.context().get_executor(), clock, options.graceful_timeout);
     auto const log = [&run](RetryNotice const& notice) { log_retry(*run.logger, notice); };
     PhaseRunner phases(scope, clock, options.retry, options.patience, options.jitter_seed, log);
-    failure = start_check(pool, phases, *destination).get();
+    failure = start_check(workers.context(), phases, *destination).get();
     destination->notices().listen(nullptr);
     notices->print();
     // One that ignores its cancellation holds a thread that nobody can join.
     if (failure && failure->call_still_runs()) ::_exit(answer_check(run, failure));
-    pool.join();
+    workers.join();
   } catch (...) {
     failure = Error::from(std::current_exception());
   }
@@ -338,6 +350,7 @@ Order read_order(Run const& run) {
   auto configuration = read_configuration(run);
   auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path, largest_catalog));
   auto options = sync_options(configuration, process_environment);
+  wait_for_readers_as_in(run, options);
   auto reject_file = open_reject_file(run, configuration);
   if (reject_file && reject_file->warning()) run.logger->warn("{}", *reject_file->warning());
   options.reject_sink = reject_file.get();
@@ -345,10 +358,10 @@ Order read_order(Run const& run) {
 }
 
 // The report of a sync; one that throws (options that contradict each other) is reported like one that failed.
-std::future<SyncReport> start_sync(asio::thread_pool& pool, awaitable<SyncReport> sync) {
+std::future<SyncReport> start_sync(asio::io_context& context, awaitable<SyncReport> sync) {
   auto done = std::make_shared<std::promise<SyncReport>>();
   auto ended = done->get_future();
-  asio::co_spawn(pool, std::move(sync), [done](std::exception_ptr failure, SyncReport report) {
+  asio::co_spawn(context, std::move(sync), [done](std::exception_ptr failure, SyncReport report) {
     if (failure) report.outcome.error = Error::from(std::move(failure));
     done->set_value(std::move(report));
   });
@@ -375,25 +388,16 @@ void print_report(Run const& run, SyncReport const& report, NoticeLog& notices, 
   for (auto const& line : format_run_report(report, reject_path)) run.logger->info("{}", line);
 }
 
-// The report is the last that is printed: when nobody takes it, nobody will, and the process ends without.
-void print_report_or_leave(Run const& run, SyncReport const& report, NoticeLog& notices, RejectFile const* reject_file,
-                           Duration deadline, int code) {
-  std::promise<void> done;
-  auto printed = done.get_future();
-  std::jthread const printer([&] {
-    print_report(run, report, notices, reject_file);
-    done.set_value();
-  });
-  if (printed.wait_for(deadline) != std::future_status::ready) ::_exit(code);
-}
-
-// One sync from stdin to stdout. The pool is joined when it returns.
-int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& destination, Order& order) {
+// One sync from stdin to stdout. The workers are joined when it returns.
+int run_sync_in_process(Run const& run, WorkerThreads& workers, Destination& destination, Order& order) {
+  // Before anything is read every thread exists that the sync cannot do without.
+  run.sink.start_thread();
   FdSource source(STDIN_FILENO);
   StopHandle const stop;
-  SignalWatch const signals(stop);
+  auto const patience = order.options.patience;
+  SignalWatch const signals(stop, [&run, patience] { run.sink.set_deadline(in_milliseconds(patience)); });
   auto const progress = std::make_shared<ProgressDisplay>(run.logger);
-  auto& blocking_pool = asio::use_service<BlockingPool>(pool);
+  auto& blocking_pool = asio::use_service<BlockingPool>(workers.context());
   order.options.stats_interval = progress->interval();
   order.options.on_progress = [progress, &blocking_pool](SyncProgress const& now) {
     progress->offer(blocking_pool, now);
@@ -422,29 +426,27 @@ int run_sync_in_process(Run const& run, asio::thread_pool& pool, Destination& de
   order.options.on_load_change = [logger = run.logger, &blocking_pool](LoadChange change) {
     blocking_pool.submit([logger, change = std::move(change)] { logger->info("{}", to_string(change)); });
   };
-  auto const answer_deadline = order.options.answer_deadline;
-  auto const patience = order.options.patience;
   SystemClock clock;
 
   run.logger->info("loading {} streams", order.catalog.streams().size());
   auto sync = run_sync(destination, source, run.sink, clock, std::move(order.catalog), std::move(order.options), stop);
-  auto const report = start_sync(pool, std::move(sync)).get();
+  auto const report = start_sync(workers.context(), std::move(sync)).get();
   progress->end();
   int const code = exit_code(report, signals.received());
   // A task that nobody could join may be the one that writes to stdout.
-  auto const print_deadline = report.unjoined_tasks.empty() ? answer_deadline : patience;
-  print_report_or_leave(run, report, *notices, order.reject_file.get(), print_deadline, code);
+  if (!report.unjoined_tasks.empty()) run.sink.set_deadline(in_milliseconds(patience));
+  print_report(run, report, *notices, order.reject_file.get());
   if (!report.unjoined_tasks.empty()) ::_exit(code);  // they hold threads that nobody can join
-  pool.join();
+  workers.join();
   return code;
 }
 
 int run_write(Run const& run) {
-  asio::thread_pool pool(thread_count());  // outlives the destination, whose objects may belong to it
   try {
+    WorkerThreads workers(thread_count());  // outlive the destination, whose objects may belong to them
     auto order = read_order(run);
     auto const destination = make_destination(run, order.configuration);
-    return run_sync_in_process(run, pool, *destination, order);
+    return run_sync_in_process(run, workers, *destination, order);
   } catch (...) {
     print_error(run, Error::from(std::current_exception()));
     return exit_failure;
@@ -477,8 +479,8 @@ void keep_memory_in_one_heap() {
 #endif
 }
 
-spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink, SecretMask const& secrets) {
-  if (format == LogFormat::plain) return std::make_shared<PlainLogSink>(STDERR_FILENO, secrets);
+spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink, ErrorText& text, SecretMask const& secrets) {
+  if (format == LogFormat::plain) return std::make_shared<PlainLogSink>(text, secrets);
   return std::make_shared<AirbyteLogSink>(sink, secrets);
 }
 
@@ -490,27 +492,30 @@ int run_connector(int argc, char** argv, Connector connector) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
   std::string const program = argc > 0 ? argv[0] : "destination";
+  ErrorText error_text(STDERR_FILENO, in_milliseconds(SyncOptions().patience));
   CommandLine command_line;
   try {
     command_line = parse_command_line(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
   } catch (UsageError const& error) {
-    fmt::print(stderr, "{}: {}\n\n{}", program, error.what(), usage(program));
+    error_text.blocking_write(fmt::format("{}: {}\n\n{}", program, error.what(), usage(program)));
     return exit_usage;
   }
   if (command_line.command == Command::help) {
-    fmt::print("{}", usage(program));
+    ErrorText(STDOUT_FILENO, in_milliseconds(SyncOptions().patience)).blocking_write(usage(program));
     return exit_success;
   }
   if (!has_stdout) {
-    fmt::print(stderr, "{}: stdout is closed: nobody could read the answers\n", program);
+    error_text.blocking_write(fmt::format("{}: stdout is closed: nobody could read the answers\n", program));
     return exit_failure;
   }
 
   PrivateStdout const private_stdout;
   FdSink sink(private_stdout.fd());
+  sink.set_deadline(in_milliseconds(SyncOptions().patience));  // until the settings are known
   SecretMask secrets;
-  auto const logger = make_logger(make_log_sink(command_line.log_format, sink, secrets), std::getenv("LOG_LEVEL"));
-  return run_command(Run{command_line, connector, sink, secrets, logger, SystemClock()});
+  auto const logger =
+      make_logger(make_log_sink(command_line.log_format, sink, error_text, secrets), std::getenv("LOG_LEVEL"));
+  return run_command(Run{command_line, connector, sink, error_text, secrets, logger, SystemClock()});
 }
 
 }  // namespace landfall

@@ -10,12 +10,14 @@
 #include <landfall/runtime/error.hpp>
 
 #include "connector/exit_code.hpp"
+#include "runtime/start_thread.hpp"
 
 namespace landfall {
 
-SignalWatch::SignalWatch(StopHandle stop) : stop_(std::move(stop)), signals_(context_, SIGTERM, SIGINT) {
+SignalWatch::SignalWatch(StopHandle stop, std::function<void()> on_first)
+    : stop_(std::move(stop)), on_first_(std::move(on_first)), signals_(context_, SIGTERM, SIGINT) {
   wait_for_next();
-  thread_ = std::jthread([this] { context_.run(); });
+  thread_ = start_thread([this] { context_.run(); });
 }
 
 SignalWatch::~SignalWatch() {
@@ -32,6 +34,7 @@ void SignalWatch::wait_for_next() {
 void SignalWatch::handle(int signal_number) {
   if (received_ != 0) ::_exit(exit_code_of_signal(signal_number));
   received_ = signal_number;
+  on_first_();
   stop_.request_stop(transient_error("stopped by {}", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
   wait_for_next();
 }

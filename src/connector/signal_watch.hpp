@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +18,9 @@ namespace landfall {
 ///          a stdout that nobody reads, does not make the process deaf. For the same reason it does not log.
 class SignalWatch {
  public:
-  explicit SignalWatch(StopHandle stop);
+  /// `on_first` is called on that thread when the first signal has come; it must not block.
+  /// Errors: Error(system) when the system makes no thread.
+  SignalWatch(StopHandle stop, std::function<void()> on_first);
   SignalWatch(SignalWatch const&) = delete;
   SignalWatch& operator=(SignalWatch const&) = delete;
   ~SignalWatch();
@@ -30,9 +33,10 @@ class SignalWatch {
   void handle(int signal_number);
 
   StopHandle stop_;
+  std::function<void()> on_first_;
   std::atomic<int> received_ = 0;
   asio::io_context context_{1};
   asio::signal_set signals_;
-  std::jthread thread_;
+  std::thread thread_;
 };
 }  // namespace landfall

@@ -3,11 +3,13 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/error.hpp>
+
+#include "runtime/start_thread.hpp"
 
 namespace landfall {
 
@@ -34,11 +36,16 @@ struct BlockingPool::Threads {
   bool ensure_thread_on_lock() {
     if (queue.size() <= idle_count || threads.size() == max_threads) return true;
     try {
-      threads.emplace_back([this] { work_until_stopped(); });
-    } catch (std::system_error const&) {  // the machine has no more: the threads that exist do the work
+      add_thread_on_lock();
+    } catch (Error const&) {  // the machine has no more: the threads that exist do the work
       return !threads.empty();
     }
     return true;
+  }
+
+  void add_thread_on_lock() {
+    threads.reserve(threads.size() + 1);  // a thread that was made must have its place
+    threads.push_back(start_thread([this] { work_until_stopped(); }));
   }
 
   std::size_t const max_threads;
@@ -56,6 +63,12 @@ BlockingPool::BlockingPool(asio::execution_context& context, std::size_t max_thr
 }
 
 BlockingPool::~BlockingPool() { LANDFALL_ASSERT(threads_->threads.empty()); }
+
+void BlockingPool::start_threads(std::size_t count) {
+  LANDFALL_ASSERT(count <= threads_->max_threads);
+  std::lock_guard const lock(threads_->mutex);
+  while (threads_->threads.size() < count) threads_->add_thread_on_lock();
+}
 
 void BlockingPool::submit(std::function<void()> work) {
   auto const threads = threads_;  // the work may end, and this pool with it, before we return

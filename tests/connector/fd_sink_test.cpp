@@ -130,6 +130,38 @@ TEST_F(FdSinkTest, AWriterThatWaitsLearnsThatTheReaderLeft) {
   EXPECT_TRUE(failed);
 }
 
+TEST_F(FdSinkTest, AReaderThatTakesNothingIsGone) {
+  pipe_.fill();
+  FdSink sink(pipe_.write_end());
+  for (auto const deadline : {std::chrono::milliseconds(1), std::chrono::milliseconds(3'600'000)}) {
+    sink.set_deadline(deadline);  // the second one: nobody is waited for again
+    try {
+      write(sink, "lost\n");
+      ADD_FAILURE() << "written to nobody";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::transient);
+      EXPECT_EQ(error.message(), "nobody reads stdout");
+    }
+  }
+}
+
+TEST_F(FdSinkTest, AWriterThatWaitsIsGivenUpWhenItsDeadlineIsDrawnIn) {
+  pipe_.fill();
+  FdSink sink(pipe_.write_end());
+  sink.set_deadline(std::chrono::hours(1));
+  bool failed = false;
+  std::thread writing([&] {
+    try {
+      write(sink, "lost\n");
+    } catch (Error const&) {
+      failed = true;
+    }
+  });
+  sink.set_deadline(std::chrono::milliseconds(1));
+  writing.join();
+  EXPECT_TRUE(failed);
+}
+
 TEST_F(FdSinkTest, NothingFollowsATornLine) {
   int const full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);

@@ -27,6 +27,7 @@ class LogSinkTest : public testing::Test {
 
   Pipe pipe_;
   FdSink sink_{pipe_.write_end()};
+  ErrorText text_{pipe_.write_end(), std::chrono::minutes(1)};
   SecretMask secrets_;
 };
 
@@ -84,7 +85,7 @@ TEST_F(LogSinkTest, ALogThatNobodyReadsIsDropped) {
 }
 
 TEST_F(LogSinkTest, PlainLogsAreText) {
-  auto const logger = make_logger(std::make_shared<PlainLogSink>(pipe_.write_end(), secrets_), nullptr);
+  auto const logger = make_logger(std::make_shared<PlainLogSink>(text_, secrets_), nullptr);
   logger->error("it broke");
   pipe_.close_write();
   auto const text = read_to_end(pipe_.read_end());
@@ -92,7 +93,7 @@ TEST_F(LogSinkTest, PlainLogsAreText) {
 }
 
 TEST_F(LogSinkTest, APlainLogIsOneLineThatMovesNoCursor) {
-  auto const logger = make_logger(std::make_shared<PlainLogSink>(pipe_.write_end(), secrets_), nullptr);
+  auto const logger = make_logger(std::make_shared<PlainLogSink>(text_, secrets_), nullptr);
   logger->error("{}", "table \x1b[2J\n00:00:00 info all is well");
   pipe_.close_write();
   EXPECT_EQ(read_to_end(pipe_.read_end()).substr(8), " error table \\u001b[2J\\n00:00:00 info all is well\n");

@@ -25,6 +25,17 @@ class Pipe {
 
   int read_end() const noexcept { return ends_[0]; }
   int write_end() const noexcept { return ends_[1]; }
+  /// Nothing goes in any more until somebody reads. Returns what is in it.
+  std::string fill() const {
+    int const flags = ::fcntl(write_end(), F_GETFL);
+    ::fcntl(write_end(), F_SETFL, flags | O_NONBLOCK);
+    std::string const line(127, 'x');
+    std::string all;
+    for (std::string const full = line + "\n"; ::write(write_end(), full.data(), full.size()) > 0;) all += full;
+    ::fcntl(write_end(), F_SETFL, flags);
+    return all;
+  }
+
   void close_read() { close_end(0); }
   void close_write() { close_end(1); }
 

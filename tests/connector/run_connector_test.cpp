@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -33,8 +34,10 @@ constexpr int time_limit_ms = 30'000;
 // One process of the connector.
 class Process {
  public:
-  // `closed` is a standard descriptor that it starts without; -1 for none.
-  Process(std::vector<std::string> arguments, std::vector<std::string> variables, int closed) {
+  // `closed` is a standard descriptor that it starts without, `full` one where others have written until nothing more
+  // went in; -1 for none.
+  Process(std::vector<std::string> arguments, std::vector<std::string> variables, int closed, int full = -1) {
+    if (full >= 0) (full == 1 ? out_ : err_).fill();
     arguments.insert(arguments.begin(), TINY_CONNECTOR);
     for (char const* const name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"}) {
       if (char const* const value = std::getenv(name)) variables.push_back(fmt::format("{}={}", name, value));
@@ -78,6 +81,20 @@ class Process {
   void end_input() { in_.close_write(); }
   void leave_stdout() { out_.close_read(); }
   void signal(int number) const { ::kill(id_, number); }
+
+  // Waits until it handles the signal itself.
+  void await_handler(int number) const {
+    std::string const name = "SigCgt:\t";
+    for (;;) {
+      std::ifstream file(fmt::format("/proc/{}/status", id_));
+      std::string const status(std::istreambuf_iterator<char>(file), {});
+      auto const found = status.find(name);
+      ASSERT_NE(found, std::string::npos) << "it has ended";
+      auto const caught = std::stoull(status.substr(found + name.size(), 16), nullptr, 16);
+      if ((caught >> (number - 1) & 1) != 0) return;
+      std::this_thread::yield();
+    }
+  }
 
   // Waits until it has printed `text`.
   void await_output(std::string_view text) {
@@ -689,6 +706,35 @@ TEST_F(RunConnector, AReaderThatTakesNothingIsGivenUp) {
   process.send_all(states);
   process.end_input();
   EXPECT_EQ(process.exit_code_unread(), 1) << process.err;
+}
+
+TEST_F(RunConnector, NobodyReadsStderrAndTheSyncGoesOnWithoutItsLog) {
+  auto arguments = write_arguments(R"({"tells": true, "landfall": {"patience_seconds": 1}})");
+  arguments.insert(arguments.end(), {"--log", "plain"});
+  Process process(arguments, {}, -1, 2);
+  process.send(state);
+  process.end_input();
+  EXPECT_EQ(process.exit_code_unread(), 0);
+  ASSERT_EQ(process.messages().size(), 1U) << process.out;
+  EXPECT_EQ(process.messages("STATE").size(), 1U) << process.out;
+}
+
+TEST_F(RunConnector, EveryCommandGivesUpAReaderOfItsAnswer) {
+  constexpr std::string_view configuration = R"({"landfall": {"answer_seconds": 1, "patience_seconds": 1}})";
+  std::vector<std::string> const check = {"check", "--config", file(configuration)};
+  for (auto const& arguments : {check, write_arguments(configuration)}) {
+    SCOPED_TRACE(arguments.front());
+    Process process(arguments, {}, -1, 1);
+    process.end_input();
+    EXPECT_EQ(process.exit_code_unread(), arguments.front() == "write" ? 0 : 1);
+  }
+}
+
+TEST_F(RunConnector, SigtermEndsAWriteWhoseStdoutNobodyReads) {
+  Process process(write_arguments(R"({"landfall": {"patience_seconds": 1}})"), {}, -1, 1);
+  process.await_handler(SIGTERM);
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.exit_code_unread(), 143);
 }
 
 TEST_F(RunConnector, AReaderThatLeavesIsAFailure) {

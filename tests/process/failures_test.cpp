@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "destination_jsonl.hpp"
+#include "few_threads.hpp"
 
 namespace {
 
@@ -47,6 +48,20 @@ class Failures : public DestinationJsonl {
                                   {"destination_path", data().string()}, {"format", "data"}, {"landfall", landfall}}));
   }
 };
+
+using FewThreads = WithFewThreads<DestinationJsonl>;
+
+TEST_F(FewThreads, AreEnoughOrTheSyncSaysSoBeforeItReadsAnything) {
+  Stream const users("users");
+  catalog({users});
+  for (int threads = 1; threads <= 12; ++threads) {
+    SCOPED_TRACE(threads);
+    fs::remove_all(data());
+    bool const is_loaded = ends_in_words(threads, records(users, 0, 100) + state(users, 1));
+    EXPECT_EQ(fs::exists(data()), is_loaded);
+    EXPECT_EQ(rows_of("users.jsonl"), rows(0, is_loaded ? 100 : 0));
+  }
+}
 
 TEST_F(Failures, AReaderThatLeavesInTheMiddle) {
   Stream const users("users");

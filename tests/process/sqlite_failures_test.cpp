@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "few_threads.hpp"
 #include "program_test.hpp"
 #include "sqlite_catalog.hpp"
 
@@ -48,6 +49,21 @@ class SqliteFailures : public ProgramTest {
     return numbers;
   }
 };
+
+using SqliteFewThreads = WithFewThreads<SqliteFailures>;
+
+TEST_F(SqliteFewThreads, AreEnoughOrTheSyncSaysSoBeforeItReadsAnything) {
+  auto const users = stream("users");
+  catalog({users});
+  for (int threads = 1; threads <= 12; ++threads) {
+    SCOPED_TRACE(threads);
+    fs::remove(path());
+    bool const is_loaded = ends_in_words(threads, records(users, 0, 100) + state(users, 1));
+    EXPECT_EQ(fs::exists(path()), is_loaded);
+    if (!is_loaded) continue;
+    EXPECT_EQ(ids("users"), numbers(0, 100));
+  }
+}
 
 TEST_F(SqliteFailures, AFileThatIsHeldForAWhileIsWaitedFor) {
   auto const users = stream("users");

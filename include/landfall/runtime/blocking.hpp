@@ -38,6 +38,10 @@ class BlockingPool : public asio::execution_context::service {
   explicit BlockingPool(asio::execution_context& context, std::size_t max_threads = 16);
   ~BlockingPool() override;
 
+  /// Starts threads until there are `count`, so that none of them can be missing later. At most `max_threads`.
+  /// Errors: Error(system) when the system makes no thread; those that were made stay.
+  void start_threads(std::size_t count);
+
   /// Runs `work` on one of the threads. The work must not throw.
   virtual void submit(std::function<void()> work);
 
