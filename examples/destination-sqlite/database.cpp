@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -71,6 +73,8 @@ landfall::Error error_of(std::string const& file, sqlite3* database, int code) {
       }
       return error(ErrorClass::transient,
                    system_code == 0 ? reason : fmt::format("{} ({})", reason, std::strerror(system_code)));
+    case SQLITE_INTERRUPT:
+      return error(ErrorClass::transient, "the call was cancelled");
     case SQLITE_NOMEM:
       return error(ErrorClass::transient, reason);
     case SQLITE_CORRUPT:
@@ -145,15 +149,29 @@ std::string Statement::text(int column) const {
                          : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)));
 }
 
-Database::Database(std::string const& path, int patience_ms) : path_(path) {
+Database::Database(std::string const& path, int patience_ms, Interruption* interruption)
+    : path_(path), patience_(patience_ms) {
   refuse_what_is_no_file(path);
   sqlite3* opened = nullptr;
   int const code =
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   database_.reset(opened);
   if (code != SQLITE_OK) throw error_of(path, opened, code);
+  work_for(interruption);
+  try {
+    set_up();
+  } catch (...) {
+    work_for(nullptr);
+    throw;
+  }
+}
+
+Database::~Database() { work_for(nullptr); }
+
+void Database::set_up() {
+  sqlite3* const opened = database_.get();
   check(opened, sqlite3_extended_result_codes(opened, 1));
-  check(opened, sqlite3_busy_timeout(opened, patience_ms));
+  check(opened, sqlite3_busy_handler(opened, wait_for_others, this));
   // A quoted name of no column is an error: by default SQLite takes it for a string, and goes on.
   check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr));
   check(opened, sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr));
@@ -167,6 +185,30 @@ Database::Database(std::string const& path, int patience_ms) : path_(path) {
   run(SqlText() << "PRAGMA cache_size = -8000");
   run(SqlText() << "PRAGMA wal_autocheckpoint = 16000");
   remember_files();
+}
+
+void Database::work_for(Interruption* interruption) noexcept {
+  if (interruption_ != nullptr) interruption_->detach();
+  interruption_ = interruption;
+  if (interruption_ != nullptr) interruption_->attach(*database_);
+}
+
+// SQLite's own waiting cannot be ended from outside.
+int Database::wait_for_others(void* self, int times) noexcept {
+  auto& database = *static_cast<Database*>(self);
+  if (times == 0) database.waits_since_ = std::chrono::steady_clock::now();
+  return database.wait_for_others() ? 1 : 0;
+}
+
+// False: no longer.
+bool Database::wait_for_others() noexcept {
+  constexpr std::chrono::milliseconds longest{20};
+  auto const waited = std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - waits_since_);
+  if (waited >= patience_) return false;
+  auto const pause = std::min(longest, patience_ - waited);
+  if (interruption_ != nullptr) return interruption_->sleep_for(pause);
+  std::this_thread::sleep_for(pause);
+  return true;
 }
 
 // On some network file systems it cannot have one, and goes on with a rollback journal.

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,6 +15,8 @@
 
 #include <landfall/runtime/error.hpp>
 #include <landfall/table/sql_text.hpp>
+
+#include "interruption.hpp"
 
 namespace sqlite {
 
@@ -72,7 +75,14 @@ class Statement {
 class Database {
  public:
   /// Makes the file when it is missing, its folder not. Waits for others up to `patience_ms`, here and later.
-  explicit Database(std::string const& path, int patience_ms);
+  /// `interruption`: as in work_for().
+  explicit Database(std::string const& path, int patience_ms, Interruption* interruption = nullptr);
+  ~Database();
+  Database(Database const&) = delete;
+  Database& operator=(Database const&) = delete;
+
+  /// From now on this call, or none, ends what the database does. Must be called again before the call goes.
+  void work_for(Interruption* interruption) noexcept;
 
   void run(landfall::SqlText const& sql);
   Statement prepare(landfall::SqlText const& sql);
@@ -115,6 +125,9 @@ class Database {
     ino_t inode = 0;
     friend bool operator==(Identity const&, Identity const&) = default;
   };
+  void set_up();
+  static int wait_for_others(void* self, int times) noexcept;
+  bool wait_for_others() noexcept;
   static std::optional<Identity> identity_of(std::string const& path) noexcept;
 
   Statement prepare_text(std::string const& sql);
@@ -123,10 +136,27 @@ class Database {
   void require_in_place();
 
   std::string path_;
+  std::chrono::milliseconds patience_;
+  Interruption* interruption_ = nullptr;
+  std::chrono::steady_clock::time_point waits_since_;
   std::unique_ptr<sqlite3, Close> database_;
   bool has_log_ = false;
   std::optional<Identity> file_;
   std::optional<Identity> log_;  // where has_log_
+};
+
+/// While it lives the database works for a call, which may be interrupted.
+class WorkFor {
+ public:
+  WorkFor(Database& database, Interruption& interruption) noexcept : database_(database) {
+    database.work_for(&interruption);
+  }
+  ~WorkFor() { database_.work_for(nullptr); }
+  WorkFor(WorkFor const&) = delete;
+  WorkFor& operator=(WorkFor const&) = delete;
+
+ private:
+  Database& database_;
 };
 
 /// What is changed while it lives is committed together, or not at all.

@@ -1,6 +1,8 @@
 #include "sqlite_tables.hpp"
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -55,17 +57,21 @@ void drop_with_note(Database& database, TableName const& table) {
 
 template <class Function>
 awaitable<std::invoke_result_t<Function&, Database&>> SqliteTables::on_database(Function function) {
+  auto const interruption = std::make_shared<Interruption>();
   auto call = [&] {
     std::lock_guard const lock(mutex_);
+    interruption->throw_if_interrupted();
     if (!database_) {
-      auto opened = std::make_unique<Database>(path_, patience_ms_);
+      auto opened = std::make_unique<Database>(path_, patience_ms_, interruption.get());
       create_marks_table(*opened);
       create_owners_table(*opened);
       database_ = std::move(opened);
     }
+    WorkFor const work(*database_, *interruption);
     return database_->run_in_place(function);
   };
-  co_return co_await landfall::run_blocking(std::move(call));
+  std::function<void()> end = [interruption] { interruption->interrupt(); };
+  co_return co_await landfall::run_blocking(std::move(call), std::move(end));
 }
 
 template <class Function>

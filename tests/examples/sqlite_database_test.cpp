@@ -1,8 +1,10 @@
 #include "database.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -99,6 +101,62 @@ TEST_F(SqliteDatabase, CheckOfAFileThatAnotherProgramHoldsMayBeRepeated) {
                  "database is locked: another program writes to it: wait for it, or end it");
   held.reset();
   EXPECT_FALSE(check(path()).has_value());
+}
+
+/// Interrupts a call for as long as this lives: where it comes too early once, it comes again.
+class Interrupting {
+ public:
+  explicit Interrupting(Interruption& call)
+      : thread_([this, &call] {
+          while (!ended_) {
+            call.interrupt();
+            std::this_thread::yield();
+          }
+        }) {}
+  ~Interrupting() {
+    ended_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> ended_ = false;
+  std::thread thread_;
+};
+
+TEST_F(SqliteDatabase, WaitingForAnotherProgramEndsWithTheCallThatWaits) {
+  constexpr int hours_in_ms = 36'000'000;
+  Interruption call;
+  Database database(path(), hours_in_ms, &call);
+  Database other(path(), 1);
+  Transaction const held(other);
+  Interrupting const interrupting(call);
+  try {
+    Transaction const never(database);
+    ADD_FAILURE() << "two have the file";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::transient);
+    EXPECT_THAT(error.what(), HasSubstr("another program writes to it"));
+  }
+}
+
+TEST_F(SqliteDatabase, AStatementEndsWithItsCallAndTheNextCallWorks) {
+  Interruption call;
+  Database database(path(), 1);
+  {
+    WorkFor const work(database, call);
+    Transaction const transaction(database);
+    Interrupting const interrupting(call);
+    try {
+      database.run(SqlText() << "CREATE TABLE endless AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
+                                "n) SELECT i FROM n");
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::transient);
+      EXPECT_THAT(error.what(), HasSubstr("the call was cancelled"));
+    }
+  }
+  Transaction next(database);
+  database.run(SqlText() << "CREATE TABLE endless (i)");
+  next.commit();
 }
 
 TEST_F(SqliteDatabase, AConstraintOfSomebodyElseIsNamed) {

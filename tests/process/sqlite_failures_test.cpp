@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
@@ -104,6 +105,35 @@ TEST_F(SqliteFailures, AFileThatIsHeldForLongFailsTheSyncWhichSaysWhy) {
                                  "end it"));
   EXPECT_THAT(result.state_ids, ElementsAre(1));
   EXPECT_EQ(ids("users"), numbers(0, 10));
+}
+
+// It waits for 5 s by itself, and for as long again with each further call.
+TEST_F(SqliteFailures, AFileThatIsHeldDoesNotHoldUpAStop) {
+  auto const users = stream("users");
+  auto const orders = stream("orders");
+  catalog({users, orders});
+  for (char const* const on_stop : {"finish", "cancel"}) {
+    SCOPED_TRACE(on_stop);
+    fs::remove(path());
+    settings({{"checkpoint_seconds", 1},
+              {"batch_records", 5},
+              {"stop_seconds", 1},
+              {"patience_seconds", 3},
+              {"on_stop", on_stop}});
+    auto const process = start();
+    process->feed(records(users, 0, 10) + state(users, 1));
+    auto result = read_until_state(*process, 1);
+    auto other = database();
+    sqlite::Transaction const held(other);
+    process->feed(records(users, 10, 10) + records(orders, 0, 10) + state(users, 2) + state(orders, 3));
+    process->await_output(std::chrono::milliseconds(200));
+    process->signal(SIGTERM);
+    for (auto const& line : process->read_lines()) result.add(line);
+    EXPECT_EQ(process->wait(), 143);
+    EXPECT_THAT(result.state_ids, ElementsAre(1));
+    EXPECT_FALSE(result.says("still running")) << result.failure();
+    EXPECT_THAT(result.failure(), HasSubstr("stopped by SIGTERM"));
+  }
 }
 
 TEST_F(SqliteFailures, TwoSyncsMayLoadDifferentStreamsAtOnce) {
