@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of landfall-generate, landfall-limits and landfall-table-limits.
+"""Tests of landfall-generate, landfall-peak, landfall-limits and landfall-table-limits.
 
     python3 tests/benchmarks/programs_test.py build/bin
 
@@ -35,6 +35,26 @@ def generate(**options):
 
 def records_of(lines):
     return [line for line in lines if line.startswith(RECORD)]
+
+
+class Peak(unittest.TestCase):
+    def run_below(self, *command):
+        """KiB that the program had, and how it ended."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "peak")
+            code = subprocess.run([os.path.join(PROGRAMS, "landfall-peak"), path, *command]).returncode
+            with open(path, encoding="utf-8") as file:
+                return int(file.read()), code
+
+    def test_what_the_one_has_who_started_it_does_not_count(self):
+        ours = bytearray(64 << 20)
+        self.assertLess(self.run_below("/bin/true")[0], 16 << 10)
+        self.assertEqual(ours[-1], 0)
+
+    def test_what_the_program_has_counts_and_it_ends_as_the_program_does(self):
+        taken, code = self.run_below(sys.executable, "-c", "import sys; bytearray(b'x') * (40 << 20); sys.exit(3)")
+        self.assertGreater(taken, 40 << 10)
+        self.assertEqual(code, 3)
 
 
 class Generate(unittest.TestCase):
