@@ -469,13 +469,15 @@ int run_command(Run const& run) {
 
 // Blocks of input are taken and given back all the time, on many threads. Without this each thread gets a heap of its
 // own, every block is handed back to the system and faulted in again, and what the process holds is a multiple of its
-// memory budget.
+// memory budget. What is larger than a usual block has memory of its own: lengths differ from record to record, and a
+// heap would be full of gaps into which the next one does not fit.
 void keep_memory_in_one_heap() {
 #ifdef __GLIBC__
-  constexpr int large = 64 << 20;
+  constexpr int larger_than_usual_blocks = 2 << 20;
+  constexpr int several_blocks = 16 << 20;
   ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_MMAP_THRESHOLD, large);
-  ::mallopt(M_TRIM_THRESHOLD, large);
+  ::mallopt(M_MMAP_THRESHOLD, larger_than_usual_blocks);
+  ::mallopt(M_TRIM_THRESHOLD, several_blocks);
 #endif
 }
 
