@@ -410,6 +410,7 @@ int run_sync_in_process(Run const& run, WorkerThreads& workers, Destination& des
     });
   };
   order.options.on_resume = [logger = run.logger](SpillRecovery const& recovery) {
+    for (std::string const& notice : recovery.discarded) logger->warn("{}", notice);
     if (recovery.batches.empty()) return;
     std::uint64_t records = 0;
     for (SpilledBatch const& batch : recovery.batches) records += batch.record_count;

@@ -360,7 +360,8 @@ awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, Mes
   auto executor = co_await asio::this_coro::executor;
   std::unique_ptr<SpillStore> spill_store = co_await open_spill_store(options, catalog, clock);
   auto const on_spill_failure = options.on_spill_failure;
-  if (options.spill.resume && options.on_resume) options.on_resume(spill_store->recovered());
+  bool const has_news = spill_store && (options.spill.resume || !spill_store->recovered().discarded.empty());
+  if (has_news && options.on_resume) options.on_resume(spill_store->recovered());
   auto assembly = std::make_unique<SyncAssembly>(executor, destination, source, sink, clock, std::move(catalog),
                                                  std::move(options), spill_store.get());
   TaskLauncher& launcher = assembly->launcher();

@@ -80,7 +80,10 @@ constexpr Choice<SpillSync> spill_sync{
 constexpr Setting max_disk_bytes{"max_disk_bytes", "LANDFALL_SPILL_MAX_DISK_BYTES", 1 << 20, std::int64_t{1} << 50};
 constexpr char const* spill_directory_variable = "LANDFALL_SPILL_DIRECTORY";
 constexpr Choice<bool> spill_resume{"resume", "LANDFALL_SPILL_RESUME", {{{"true", true}, {"false", false}}}};
-constexpr std::array<std::string_view, 5> spill_members{"policy", "sync", "directory", "max_disk_bytes", "resume"};
+constexpr Choice<bool> discard_damaged{
+    "discard_damaged", "LANDFALL_SPILL_DISCARD_DAMAGED", {{{"true", true}, {"false", false}}}};
+constexpr std::array<std::string_view, 6> spill_members{"policy",         "sync",   "directory",
+                                                        "max_disk_bytes", "resume", "discard_damaged"};
 
 constexpr char const* reject_file_variable = "LANDFALL_REJECT_FILE";
 
@@ -161,6 +164,10 @@ class Settings {
     spill.resume = section.boolean(spill_resume.name, false);
     if (auto const word = variable(spill_resume.variable)) {
       spill.resume = chosen(spill_resume, spill_resume.variable, *word);
+    }
+    spill.discard_damaged = section.boolean(discard_damaged.name, false);
+    if (auto const word = variable(discard_damaged.variable)) {
+      spill.discard_damaged = chosen(discard_damaged, discard_damaged.variable, *word);
     }
     if (spill.resume) {  // what it needs, unless it is contradicted
       spill.policy = SpillPolicy::always;

@@ -65,6 +65,7 @@ void SegmentLog::blocking_begin(SpillFile& file, SegmentHeader const& header, st
   }
   first_frame_ = end;
   end_ = end;
+  note_last(frames);
   synced_end_ = durability_ == Durability::recoverable ? end : 0;
 }
 
@@ -100,6 +101,13 @@ void SegmentLog::blocking_append(std::vector<Frame*> const& frames) {
     synced_end_ = end;
   }
   end_ = end;
+  note_last(frames);
+}
+
+void SegmentLog::note_last(std::vector<Frame*> const& frames) noexcept {
+  if (frames.empty()) return;
+  last_frame_ = frames.back()->header.offset;
+  last_frame_checksum_ = frames.back()->header_checksum();
 }
 
 // Gives the room of a torn frame back. If that fails, the next frames lie elsewhere.

@@ -34,6 +34,8 @@ class SegmentLog {
   SegmentHeader const& segment() const noexcept { return segment_; }  ///< to which frames are appended
   std::uint64_t end() const noexcept { return end_; }                 ///< of its whole frames
   bool has_frames() const noexcept { return end_ > first_frame_; }    ///< besides the snapshot
+  std::uint64_t last_frame() const noexcept { return last_frame_; }   ///< where the last whole one begins
+  std::uint64_t last_frame_checksum() const noexcept { return last_frame_checksum_; }  ///< of its header
 
   /// Begins a new segment, with these frames. Errors: the last one is still open if that is safe.
   void blocking_turn_over(std::vector<Frame*> const& first_frames);
@@ -45,6 +47,7 @@ class SegmentLog {
   void close_segment() noexcept { file_.reset(); }
 
  private:
+  void note_last(std::vector<Frame*> const& frames) noexcept;
   void blocking_begin(SpillFile& file, SegmentHeader const& header, std::vector<Frame*> const& frames);
   void blocking_take_back(std::uint64_t number) noexcept;
   void blocking_cut_off() noexcept;
@@ -59,6 +62,8 @@ class SegmentLog {
   std::uint64_t first_frame_ = 0;  // where the first frame behind the snapshot begins
   std::uint64_t end_ = 0;
   std::uint64_t synced_end_ = 0;
+  std::uint64_t last_frame_ = 0;
+  std::uint64_t last_frame_checksum_ = 0;
   bool name_is_synced_ = false;
 };
 

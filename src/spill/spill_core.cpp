@@ -38,6 +38,14 @@ std::size_t index_of(DestinationCatalog const& catalog, StreamDescriptor const& 
   return static_cast<std::size_t>(found - streams.begin());
 }
 
+/// They never go back.
+void advance(std::vector<RecordNumber>& positions, NumberPairs const& acknowledged) {
+  for (auto const& [stream, position] : acknowledged) {
+    auto& of_stream = positions[static_cast<std::size_t>(stream)];
+    of_stream = std::max(of_stream, position);
+  }
+}
+
 bool is_disk_full(std::exception_ptr const& failure) {
   try {
     std::rethrow_exception(failure);
@@ -84,40 +92,51 @@ void SpillStore::Core::blocking_open() {
     blocking_resume();
   } catch (...) {
     log_.reset();
+    acknowledged_.reset();
     folder_.reset();  // what lies there was not understood: close() must not touch it
     throw;
   }
 }
 
 void SpillStore::Core::blocking_check_nothing_to_resume() {
-  if (auto folder = blocking_find_without_acknowledged_batches(*storage_)) folder->blocking_remove();
+  auto folder = blocking_find_without_acknowledged_batches(*storage_, settings_, recovered_.discarded);
+  if (folder) folder->blocking_remove();
 }
 
 void SpillStore::Core::blocking_resume() {
   folder_.emplace(SpillFolder::blocking_take_for_resume(*storage_));
-  auto found = blocking_recover(*storage_, *folder_);
+  auto found = blocking_recover(*storage_, *folder_, on_damage(settings_));
   std::uint64_t const last_number = found ? found->last_number : 0;
-  if (found) {
-    adopt(std::move(*found));
-  } else {
-    auto const time_of_day = clock_.wall_now().time_since_epoch();
-    auto const microseconds = std::chrono::duration_cast<std::chrono::microseconds>(time_of_day).count();
-    next_batch_id_ = std::max(BatchId::first_over_processes, static_cast<std::uint64_t>(microseconds));
-  }
+  // Also where some were found: of segments that lost what nobody acknowledged, ids are not told, and the destination
+  // may have their batches.
+  auto const time_of_day = clock_.wall_now().time_since_epoch();
+  auto const microseconds = std::chrono::duration_cast<std::chrono::microseconds>(time_of_day).count();
+  next_batch_id_ = std::max(BatchId::first_over_processes, static_cast<std::uint64_t>(microseconds));
+  if (found) adopt(std::move(*found));
   auto const content = folder_->blocking_content();
   for (auto const& name : content.unnamed)
     storage_->blocking_remove(folder_->name(), name);  // a new one may be called so
   log_.emplace(*storage_, folder_->name(), SegmentLog::Durability::recoverable, last_number + 1);
+  acknowledged_.emplace(*storage_, folder_->name());
+  // A segment without the file beside it is a damaged one, also when we end here.
+  if (content.has_mark) {
+    storage_->blocking_sync_folder(folder_->name());  // its maker may have died before it could
+  } else {
+    acknowledged_->blocking_write(AcknowledgedMark());
+  }
   // From here on the disk says that the batches are cut where the numbers go on.
   blocking_turn_over();
+  blocking_mark_segment();
   for (auto const number : content.segments) {
     if (!segments_.contains(number)) storage_->blocking_remove(folder_->name(), segment_name(number));
   }
 }
 
 void SpillStore::Core::adopt(FoundSpill found) {
-  next_batch_id_ = found.state.next_batch_id;
+  next_batch_id_ = std::max(next_batch_id_, found.state.next_batch_id);
+  recovered_.discarded = std::move(found.discarded);
   if (found.state.catalog_fingerprint != catalog_fingerprint_) {
+    if (!recovered_.discarded.empty()) give_up_refreshed(found.state, catalog_, recovered_.discarded);
     if (found.state.batches.empty()) return;  // nothing of it is needed any more
     throw config_error(
         "spill: {} holds {}, which another catalog or generation was loading, and which the source does not send "
@@ -374,7 +393,9 @@ awaitable<RecordBatch> SpillStore::Core::read(SpilledBatch batch, Reservation me
     LANDFALL_ASSERT(live_.contains(batch.place));
     segment = segments_.at(batch.place.segment).header;
   }
-  auto call = [&] { return blocking_read_batch(*storage_, folder_->name(), segment, batch, std::move(memory)); };
+  auto call = [&] {
+    return blocking_read_batch(*storage_, folder_->name(), segment, batch, std::move(memory), settings_.resume);
+  };
   co_return co_await run_blocking_on(*pool_, call);
 }
 
@@ -561,6 +582,7 @@ void SpillStore::Core::blocking_append(Group const& group) {
   if (!log_) blocking_begin_log();
   bool const is_too_large = log_->has_frames() && log_->end() + batch_bytes > segment_bytes_;
   if (!log_->is_open() || (batch_bytes > 0 && is_too_large)) blocking_turn_over();
+  blocking_mark_segment();
 
   std::vector<SpillPlace> released;
   {
@@ -584,11 +606,44 @@ void SpillStore::Core::blocking_append(Group const& group) {
     look_at_segment_in_use_on_lock();
     throw;
   }
+  {
+    std::lock_guard const lock(mutex_);
+    set_segment_bytes_on_lock(segments_.at(segment_in_use_), log_->end());
+    forget_released_on_lock(released.size());
+    for (auto const& entry : group) {
+      if (entry->is_batch()) record_written_on_lock(*entry);
+    }
+    waiters_.wake_all();
+  }
+  blocking_acknowledge(group);
+}
+
+// The frames are durable. Nobody is told before the mark is, too.
+void SpillStore::Core::blocking_acknowledge(Group const& group) {
+  bool const acknowledges = std::ranges::any_of(group, [](auto const& entry) { return !entry->is_batch(); });
+  if (!acknowledges) return;
+  AcknowledgedMark mark;
+  {
+    std::lock_guard const lock(mutex_);
+    auto positions = positions_;
+    for (auto const& entry : group) advance(positions, entry->acknowledged);
+    mark = mark_on_lock(positions);
+  }
+  blocking_mark(std::move(mark));
   std::lock_guard const lock(mutex_);
-  set_segment_bytes_on_lock(segments_.at(segment_in_use_), log_->end());
-  forget_released_on_lock(released.size());
-  for (auto const& entry : group) record_written_on_lock(*entry);
+  for (auto const& entry : group) {
+    if (!entry->is_batch()) record_written_on_lock(*entry);
+  }
   waiters_.wake_all();
+}
+
+void SpillStore::Core::blocking_mark(AcknowledgedMark mark) {
+  mark.segment = log_->segment().number;
+  mark.nonce = log_->segment().nonce;
+  mark.end = log_->end();
+  mark.last_frame = log_->last_frame();
+  mark.last_frame_checksum = log_->last_frame_checksum();
+  acknowledged_->blocking_write(mark);
 }
 
 void SpillStore::Core::record_written_on_lock(Entry& entry) {
@@ -600,10 +655,7 @@ void SpillStore::Core::record_written_on_lock(Entry& entry) {
     live_.emplace(entry.batch.place, entry.batch);
     next_batch_id_ = std::max(next_batch_id_, entry.batch.id.value + 1);
   }
-  for (auto const& [stream, position] : entry.acknowledged) {
-    auto& acknowledged = positions_[static_cast<std::size_t>(stream)];
-    acknowledged = std::max(acknowledged, position);
-  }
+  advance(positions_, entry.acknowledged);
   reserved_bytes_ -= entry.quota_bytes();
   entry.step = Step::written;
   if (entry.abandoned && entry.is_batch()) release_on_lock(entry.batch);
@@ -612,6 +664,7 @@ void SpillStore::Core::record_written_on_lock(Entry& entry) {
 void SpillStore::Core::settle(Group const& group, Step step, std::exception_ptr const& failure) {
   std::lock_guard const lock(mutex_);
   for (auto const& entry : group) {
+    if (entry->step == Step::written) continue;  // only the mark failed
     unreserve_on_lock(*entry);
     entry->failure = failure;
     entry->step = step;
@@ -676,12 +729,45 @@ void SpillStore::Core::blocking_turn_over() {
   forget_released_on_lock(released_count);  // the snapshot does not list them
 }
 
+// Before anything is appended: else a loss of the whole segment would not be noticed.
+void SpillStore::Core::blocking_mark_segment() {
+  if (!settings_.resume || acknowledged_->segment() == log_->segment().number) return;
+  AcknowledgedMark mark;
+  {
+    std::lock_guard const lock(mutex_);
+    mark = mark_on_lock(positions_);
+  }
+  blocking_mark(std::move(mark));
+}
+
+AcknowledgedMark SpillStore::Core::mark_on_lock(std::vector<RecordNumber> const& positions) const {
+  constexpr std::size_t most_listed = 100;  // fewer fit
+  AcknowledgedMark mark;
+  for (auto place = live_.rbegin(); place != live_.rend(); ++place) {
+    SpilledBatch const& batch = place->second;
+    auto const position = positions[batch.stream_index];
+    if (batch.first_number >= position) continue;
+    auto const record_count = std::min(batch.end_number(), position) - batch.first_number;
+    ++mark.batch_count;
+    mark.record_count += record_count;
+    if (mark.batches.size() == most_listed) continue;
+    auto& listed = mark.batches.emplace_back();
+    listed.id = batch.id;
+    listed.stream_index = batch.stream_index;
+    listed.first_number = batch.first_number;
+    listed.record_count = record_count;
+    listed.stream = to_string(batch.stream->descriptor);
+  }
+  return mark;
+}
+
 Snapshot SpillStore::Core::snapshot_on_lock() const {
   Snapshot snapshot;
   snapshot.catalog_fingerprint = catalog_fingerprint_;
   snapshot.next_batch_id = next_batch_id_;
   for (std::size_t i = 0; i < positions_.size(); ++i) {
-    snapshot.streams.emplace_back(catalog_.streams()[i]->descriptor, positions_[i]);
+    auto const& stream = *catalog_.streams()[i];
+    snapshot.streams.emplace_back(stream.descriptor, positions_[i]).generation = stream.generation_id;
   }
   for (auto const& [place, batch] : live_) {
     Snapshot::PendingBatch pending;
@@ -706,6 +792,7 @@ void SpillStore::Core::blocking_tidy() {
   }
   if (empties && settings_.resume) {
     blocking_turn_over();
+    blocking_mark_segment();
   } else if (marks) {
     blocking_append(Group());
   }
@@ -771,7 +858,11 @@ void SpillStore::Core::blocking_close() {
   if (!folder_) return;
   if (marks) blocking_append(Group());  // so that none of them is looked for when its file is gone
   log_.reset();
-  if (!keeps) folder_->blocking_remove();
+  if (!keeps) {
+    if (acknowledged_) acknowledged_->blocking_write(AcknowledgedMark());
+    folder_->blocking_remove();
+  }
+  acknowledged_.reset();
   folder_.reset();
   std::lock_guard const lock(mutex_);
   if (!keeps) disk_bytes_ = 0;

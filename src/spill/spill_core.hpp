@@ -14,6 +14,7 @@
 #include <landfall/runtime/wait_list.hpp>
 #include <landfall/spill/spill_store.hpp>
 
+#include "spill/acknowledged_mark.hpp"
 #include "spill/random_numbers.hpp"
 #include "spill/segment_log.hpp"
 #include "spill/spill_folder.hpp"
@@ -108,6 +109,7 @@ class SpillStore::Core : public std::enable_shared_from_this<SpillStore::Core> {
   bool can_empty_segment_in_use_on_lock() const;
   std::uint64_t acknowledged_records_on_lock() const;
   Snapshot snapshot_on_lock() const;
+  AcknowledgedMark mark_on_lock(std::vector<RecordNumber> const& positions) const;
   Error full_error(Entry const& entry, std::string_view why) const;
 
   // The worker: on the blocking pool, one at a time.
@@ -115,8 +117,11 @@ class SpillStore::Core : public std::enable_shared_from_this<SpillStore::Core> {
   void write_group(Group const& group) noexcept;
   std::exception_ptr try_append(Group const& group) noexcept;
   void blocking_append(Group const& group);
+  void blocking_acknowledge(Group const& group);
+  void blocking_mark(AcknowledgedMark mark);
   void blocking_begin_log();
   void blocking_turn_over();
+  void blocking_mark_segment();
   void blocking_tidy();
   void blocking_remove_segments();
   void blocking_close();
@@ -144,6 +149,7 @@ class SpillStore::Core : public std::enable_shared_from_this<SpillStore::Core> {
   RandomNumbers random_;
   std::optional<SpillFolder> folder_;
   std::optional<SegmentLog> log_;
+  std::optional<AcknowledgedFile> acknowledged_;  // with resume
 
   mutable std::mutex mutex_;
   WaitList waiters_;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "spill/acknowledged_mark.hpp"
 #include "spill/spill_format.hpp"
 
 namespace landfall {
@@ -85,6 +86,10 @@ FolderContent SpillFolder::blocking_content() const {
     if (name == lock_name) continue;
     if (auto const number = number_of_segment(name)) {
       content.segments.push_back(*number);
+    } else if (name == AcknowledgedFile::name) {
+      content.has_mark = true;
+    } else if (name == AcknowledgedFile::new_name) {
+      content.unnamed.push_back(name);
     } else if (name.ends_with(unnamed_suffix) &&
                number_of_segment(std::string_view(name).substr(0, name.size() - unnamed_suffix.size()))) {
       content.unnamed.push_back(name);
@@ -114,9 +119,23 @@ void SpillFolder::blocking_remove() {
   for (auto const number : content.segments) storage_->blocking_remove(name_, segment_name(number));
   // The last one tells that nothing of the others is needed. Some may have been removed long before, and come back.
   if (name_ == resume_name) storage_->blocking_sync_folder(name_);
+  if (content.has_mark && last) blocking_mark_nothing();  // or the last one would be missed
   if (last) storage_->blocking_remove(name_, segment_name(*last));
+  if (content.has_mark) {
+    storage_->blocking_sync_folder(name_);  // or that one would come back without the mark
+    storage_->blocking_remove(name_, std::string(AcknowledgedFile::name));
+  }
   storage_->blocking_remove(name_, std::string(lock_name));
   storage_->blocking_remove_folder(name_);
+}
+
+void SpillFolder::blocking_mark_nothing() {
+  auto const found = AcknowledgedFile::blocking_read(*storage_, name_);
+  if (found.mark && found.mark->segment == 0) {
+    auto const file = storage_->blocking_open(name_, std::string(AcknowledgedFile::name));
+    if (file) return file->blocking_sync();  // whoever wrote it may have died before it could
+  }
+  AcknowledgedFile(*storage_, name_).blocking_write(AcknowledgedMark());
 }
 
 void blocking_remove_leftovers(SpillStorage& storage) {

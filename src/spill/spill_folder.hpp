@@ -16,7 +16,8 @@ namespace landfall {
 struct FolderContent {
   FolderContent() = default;
   std::vector<std::uint64_t> segments;  ///< ascending
-  std::vector<std::string> unnamed;     ///< segments that were being made
+  std::vector<std::string> unnamed;     ///< files that were being made
+  bool has_mark = false;                ///< see acknowledged_mark.hpp
 };
 
 /// The folder of one store, for as long as this object lives: nobody else touches it then.
@@ -47,6 +48,7 @@ class SpillFolder {
   SpillFolder(SpillStorage& storage, std::string name, std::unique_ptr<SpillFile> lock)
       : storage_(&storage), name_(std::move(name)), lock_(std::move(lock)) {}
   friend void blocking_remove_leftovers(SpillStorage& storage);
+  void blocking_mark_nothing();
 
   SpillStorage* storage_;
   std::string name_;

@@ -11,75 +11,22 @@
 
 #include <landfall/runtime/assert.hpp>
 
+#include "spill/encoding.hpp"
+
 namespace landfall {
 
+std::uint64_t encoding::hash(std::string_view bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
 namespace {
+
+using namespace encoding;
 
 constexpr std::string_view magic = "lfspill\n";
 constexpr std::string_view segment_prefix = "segment-";
 constexpr std::size_t segment_checksum_at = 32;
 constexpr std::size_t frame_checksum_at = 80;
-
-std::uint64_t hash(std::string_view bytes, std::uint64_t seed = 0) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
-}
-
-template <class Number>
-void put_at(char* to, Number number) {
-  for (std::size_t i = 0; i < sizeof(Number); ++i) to[i] = static_cast<char>((number >> (8 * i)) & 0xff);
-}
-
-template <class Number>
-void put(std::string& bytes, Number number) {
-  char encoded[sizeof(Number)];
-  put_at(encoded, number);
-  bytes.append(encoded, sizeof(Number));
-}
-
-template <class Number>
-Number get_at(char const* from) {
-  Number number = 0;
-  for (std::size_t i = 0; i < sizeof(Number); ++i) {
-    auto const byte = static_cast<Number>(static_cast<unsigned char>(from[i]));
-    number = static_cast<Number>(number | static_cast<Number>(byte << (8 * i)));
-  }
-  return number;
-}
-
-/// Takes numbers and texts off bytes that may be anything; after one that is not there, nothing is.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  std::uint64_t number() {
-    auto const bytes = text(sizeof(std::uint64_t));
-    return bytes.empty() ? 0 : get_at<std::uint64_t>(bytes.data());
-  }
-  std::string_view text(std::uint64_t size) {
-    if (failed_ || size > rest_.size()) {
-      failed_ = true;
-      return {};
-    }
-    auto const taken = rest_.substr(0, static_cast<std::size_t>(size));
-    rest_.remove_prefix(static_cast<std::size_t>(size));
-    return taken;
-  }
-  /// So many entries of at least `entry_bytes` may follow.
-  bool may_have(std::uint64_t count, std::size_t entry_bytes) {
-    failed_ = failed_ || count > rest_.size() / entry_bytes;
-    return !failed_;
-  }
-  bool whole() const { return !failed_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool failed_ = false;
-};
-
-void put_text(std::string& bytes, std::string_view text) {
-  put(bytes, std::uint64_t{text.size()});
-  bytes += text;
-}
 
 void put_batch(std::string& bytes, Snapshot::PendingBatch const& pending) {
   SpilledBatch const& batch = pending.batch;
@@ -91,7 +38,7 @@ void put_batch(std::string& bytes, Snapshot::PendingBatch const& pending) {
 }
 constexpr std::size_t pending_batch_bytes = 10 * sizeof(std::uint64_t);
 
-Snapshot::PendingBatch take_batch(Reader& reader) {
+Snapshot::PendingBatch take_batch(ByteReader& reader) {
   Snapshot::PendingBatch pending;
   SpilledBatch& batch = pending.batch;
   batch.place.segment = reader.number();
@@ -145,6 +92,8 @@ void Frame::seal(SegmentHeader const& segment, std::uint64_t offset, std::uint64
   put_at(to + frame_checksum_at, hash({to, frame_checksum_at}, segment.nonce));
 }
 
+std::uint64_t Frame::header_checksum() const { return get_at<std::uint64_t>(header_bytes.data() + frame_checksum_at); }
+
 void Frame::add_pieces_to(std::vector<std::string_view>& pieces) const {
   pieces.emplace_back(header_bytes.data(), header_bytes.size());
   if (!table.empty()) pieces.push_back(table);
@@ -192,7 +141,7 @@ Frame control_frame(FrameKind kind, std::string content) {
 
 std::string encode(SegmentHeader const& header) {
   std::string bytes(magic);
-  put(bytes, spill_format_version);
+  put(bytes, header.version);
   put(bytes, std::uint32_t{0});
   put(bytes, header.number);
   put(bytes, header.nonce);
@@ -203,10 +152,13 @@ std::string encode(SegmentHeader const& header) {
 
 std::optional<SegmentHeader> decode_segment_header(std::string_view bytes) {
   if (bytes.size() != segment_header_bytes || !bytes.starts_with(magic)) return std::nullopt;
-  if (get_at<std::uint32_t>(bytes.data() + 8) != spill_format_version) return std::nullopt;
+  auto const version = get_at<std::uint32_t>(bytes.data() + 8);
+  if (version == 0 || version > spill_format_version) return std::nullopt;
   auto const checksum = get_at<std::uint64_t>(bytes.data() + segment_checksum_at);
   if (checksum != hash(bytes.substr(0, segment_checksum_at))) return std::nullopt;
-  return SegmentHeader(get_at<std::uint64_t>(bytes.data() + 16), get_at<std::uint64_t>(bytes.data() + 24));
+  SegmentHeader header(get_at<std::uint64_t>(bytes.data() + 16), get_at<std::uint64_t>(bytes.data() + 24));
+  header.version = version;
+  return header;
 }
 
 std::optional<FrameHeader> decode_frame_header(std::string_view bytes, SegmentHeader const& segment,
@@ -233,7 +185,7 @@ std::optional<FrameHeader> decode_frame_header(std::string_view bytes, SegmentHe
 std::optional<std::vector<RecordSlice>> decode_table(std::string_view table, std::string_view content) {
   if (table.size() % table_entry_bytes != 0) return std::nullopt;
   std::vector<RecordSlice> slices(table.size() / table_entry_bytes);
-  Reader reader(content);
+  ByteReader reader(content);
   char const* entry = table.data();
   for (RecordSlice& slice : slices) {
     slice.data_size = get_at<std::uint32_t>(entry);
@@ -247,7 +199,7 @@ std::optional<std::vector<RecordSlice>> decode_table(std::string_view table, std
   return slices;
 }
 
-std::string encode(Snapshot const& snapshot) {
+std::string encode(Snapshot const& snapshot, std::uint32_t version) {
   std::string bytes;
   put(bytes, snapshot.catalog_fingerprint);
   put(bytes, snapshot.next_batch_id);
@@ -257,15 +209,18 @@ std::string encode(Snapshot const& snapshot) {
     put_text(bytes, stream.descriptor.name_space.value_or(""));
     put_text(bytes, stream.descriptor.name);
     put(bytes, stream.position);
+    if (version == 1) continue;
+    put(bytes, std::uint64_t{stream.generation.has_value()});
+    put(bytes, static_cast<std::uint64_t>(stream.generation.value_or(0)));
   }
   put(bytes, std::uint64_t{snapshot.batches.size()});
   for (auto const& pending : snapshot.batches) put_batch(bytes, pending);
   return bytes;
 }
 
-std::optional<Snapshot> decode_snapshot(std::string_view content) {
+std::optional<Snapshot> decode_snapshot(std::string_view content, std::uint32_t version) {
   constexpr std::size_t least_stream_bytes = 4 * sizeof(std::uint64_t);
-  Reader reader(content);
+  ByteReader reader(content);
   Snapshot snapshot;
   snapshot.catalog_fingerprint = reader.number();
   snapshot.next_batch_id = reader.number();
@@ -277,7 +232,11 @@ std::optional<Snapshot> decode_snapshot(std::string_view content) {
     StreamDescriptor descriptor(std::move(name));
     if (has_namespace) descriptor.name_space = std::move(name_space);
     auto const position = reader.number();
-    snapshot.streams.emplace_back(std::move(descriptor), position);
+    auto& stream = snapshot.streams.emplace_back(std::move(descriptor), position);
+    if (version == 1) continue;
+    bool const has_generation = reader.number() != 0;
+    auto const generation = static_cast<std::int64_t>(reader.number());
+    if (has_generation) stream.generation = generation;
   }
   auto const batch_count = reader.number();
   for (std::uint64_t i = 0; reader.may_have(batch_count - i, pending_batch_bytes) && i < batch_count; ++i) {
@@ -301,7 +260,7 @@ std::optional<NumberPairs> decode_pairs(std::string_view content) {
   constexpr std::size_t pair_bytes = 2 * sizeof(std::uint64_t);
   if (content.size() % pair_bytes != 0) return std::nullopt;
   NumberPairs pairs;
-  Reader reader(content);
+  ByteReader reader(content);
   for (std::size_t i = 0; i < content.size() / pair_bytes; ++i) {
     auto const first = reader.number();
     pairs.emplace_back(first, reader.number());

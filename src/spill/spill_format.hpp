@@ -21,6 +21,7 @@ namespace landfall {
 //       lock                    held by the process that uses the folder
 //       segment-<number>        a segment: SegmentHeader, then frames without a gap
 //       segment-<number>.new    one that is being made; with resume only
+//       acknowledged            with resume only, since version 2: see acknowledged_mark.hpp
 //
 //   SegmentHeader   0 magic "lfspill\n"   8 version (4)   12 zero (4)   16 number (8)   24 nonce (8)   32 checksum (8)
 //   FrameHeader     0 kind (4)   4 stream index (4)   8 offset in the file (8)   16 batch id (8)   24 its part (8)
@@ -56,7 +57,8 @@ namespace landfall {
 //   5. A start cuts all batches at the acknowledged positions in the snapshot that it begins with: the source sends
 //      again what lies behind them, under the same numbers. Later acknowledgements are about those, not about the cut.
 
-constexpr std::uint32_t spill_format_version = 1;
+constexpr std::uint32_t spill_format_version = 2;
+constexpr std::uint32_t version_with_mark = 2;  ///< from here on what was acknowledged is known beside the segment
 constexpr std::size_t segment_header_bytes = 40;
 constexpr std::size_t frame_header_bytes = 88;
 constexpr std::size_t table_entry_bytes = 16;  ///< of one record
@@ -70,6 +72,7 @@ struct SegmentHeader {
       : number(segment_number), nonce(segment_nonce) {}
   std::uint64_t number = 0;
   std::uint64_t nonce = 0;
+  std::uint32_t version = spill_format_version;
   friend bool operator==(SegmentHeader const&, SegmentHeader const&) = default;
 };
 
@@ -105,6 +108,9 @@ struct Frame {
 
   /// It will lie at `offset` of that segment, of which so much is synced now.
   void seal(SegmentHeader const& segment, std::uint64_t offset, std::uint64_t synced_end);
+
+  /// Of a frame that was sealed: stands for all of it, and for its place.
+  std::uint64_t header_checksum() const;
 
   /// Appends all that is to be written, in order.
   void add_pieces_to(std::vector<std::string_view>& pieces) const;
@@ -147,7 +153,8 @@ struct Snapshot {
     Stream() = default;
     Stream(StreamDescriptor name, RecordNumber acknowledged) : descriptor(std::move(name)), position(acknowledged) {}
     StreamDescriptor descriptor;
-    RecordNumber position = 0;  ///< the records before it were acknowledged
+    RecordNumber position = 0;               ///< the records before it were acknowledged
+    std::optional<std::int64_t> generation;  ///< empty also in version 1
     friend bool operator==(Stream const&, Stream const&) = default;
   };
   struct PendingBatch {
@@ -161,8 +168,8 @@ struct Snapshot {
   std::vector<PendingBatch> batches;  ///< written and not released
 };
 
-std::string encode(Snapshot const& snapshot);
-std::optional<Snapshot> decode_snapshot(std::string_view content);
+std::string encode(Snapshot const& snapshot, std::uint32_t version = spill_format_version);
+std::optional<Snapshot> decode_snapshot(std::string_view content, std::uint32_t version = spill_format_version);
 
 /// Content of `acknowledged` and `released` frames: pairs of numbers.
 using NumberPairs = std::vector<std::pair<std::uint64_t, std::uint64_t>>;

@@ -163,6 +163,8 @@ TEST_F(SyncSettings, WhatIsNotGivenFollowsWhatIs) {
 TEST_F(SyncSettings, ResumeBringsWhatItNeeds) {
   auto const spill = [this](char const* configuration) { return options(configuration).spill; };
   EXPECT_FALSE(spill("{}").resume);
+  EXPECT_FALSE(spill("{}").discard_damaged);
+  EXPECT_TRUE(spill(R"({"landfall": {"spill": {"discard_damaged": true}}})").discard_damaged);
   auto const resumed = spill(R"({"landfall": {"spill": {"resume": true, "directory": "/spill"}}})");
   EXPECT_TRUE(resumed.resume);
   EXPECT_EQ(resumed.policy, SpillPolicy::always);

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -69,9 +70,10 @@ class ResumeCrashTest : public CrashRounds {
   fs::path spill() const { return folder_ / "spill"; }
 
   /// A store that is held is asked again and again.
-  void settings(int batch_records, bool resume = true) {
+  void settings(int batch_records, bool resume = true, bool discard_damaged = false) {
     json::object spilling{{"directory", spill().string()}};
     if (resume) spilling["resume"] = true;
+    if (discard_damaged) spilling["discard_damaged"] = true;
     json::object const patient{{"attempts", 1000}, {"first_delay_ms", 1}, {"longest_delay_ms", 20}};
     json::object const landfall{{"checkpoint_seconds", 1},
                                 {"batch_records", batch_records},
@@ -80,6 +82,14 @@ class ResumeCrashTest : public CrashRounds {
                                 {"retry", {{"setup", patient}}}};
     write_file("config.json", json::serialize(json::object{
                                   {"destination_path", data().string()}, {"format", "data"}, {"landfall", landfall}}));
+  }
+
+  fs::path newest_segment() const {
+    fs::path newest;
+    for (auto const& entry : fs::directory_iterator(spill() / "landfall-resume")) {
+      if (entry.path().filename().string().starts_with("segment-")) newest = std::max(newest, entry.path());
+    }
+    return newest;
   }
 
   std::vector<std::string> spill_entries() const {
@@ -268,6 +278,55 @@ TEST_F(ResumeCrashTest, OtherCatalogsAreRefusedUntilTheOldOneHasLoadedWhatWasKep
   EXPECT_THAT(result.state_ids, ElementsAre(2));
   EXPECT_EQ(rows_of("users.jsonl"), rows(0, 40));
   EXPECT_THAT(spill_entries(), IsEmpty());
+}
+
+TEST_F(ResumeCrashTest, AFileThatIsNotAsItWasAcknowledgedIsRefusedUntilTheUserGivesItUp) {
+  Stream const users("users");
+  Stream const orders("orders");
+  catalog({users, orders});
+  struct {
+    char const* name;
+    std::function<void(fs::path const&)> spoil;
+    int rows_left;
+  } const damages[] = {
+      {"the last ten bytes are gone", [](fs::path const& file) { fs::resize_file(file, fs::file_size(file) - 10); },
+       30},
+      {"the file is empty", [](fs::path const& file) { fs::resize_file(file, 0); }, 0},
+      {"the file is gone", [](fs::path const& file) { fs::remove(file); }, 0},
+  };
+  for (auto const& damage : damages) {
+    SCOPED_TRACE(damage.name);
+    fs::remove_all(data());
+    settings(7);
+    ASSERT_EQ(run(status(users)).exit_code, 0);
+    std::optional<HeldStore> held(data());
+    auto const process = start();
+    process->feed(records(users, 0, 30) + state(users, 1) + records(users, 30, 5));
+    EXPECT_THAT(read_until_state(*process, 1).state_ids, ElementsAre(1));
+    process->signal(SIGKILL);
+    EXPECT_EQ(process->wait(), 128 + SIGKILL);
+    held.reset();
+    damage.spoil(newest_segment());
+
+    for (bool const resume : {true, false}) {
+      settings(7, resume);
+      auto const refused = run(records(users, 30, 10) + state(users, 2) + status(users));
+      EXPECT_EQ(refused.exit_code, 1);
+      EXPECT_THAT(refused.failure_types, ElementsAre("config_error"));
+      for (auto const* const part : {"landfall-resume/segment-", " is damaged (", "30 acknowledged records", "batch ",
+                                     "of users", "full refresh of users", "spill.discard_damaged: true"}) {
+        EXPECT_THAT(refused.failure(), HasSubstr(part));
+      }
+      EXPECT_THAT(refused.state_ids, IsEmpty());
+      EXPECT_THAT(rows_of("users.jsonl"), IsEmpty());
+    }
+    settings(7, true, true);
+    auto const result = run(records(users, 30, 10) + state(users, 2) + status(users));
+    EXPECT_EQ(result.exit_code, 0) << result.failure();
+    EXPECT_TRUE(result.says("is given up (spill.discard_damaged)"));
+    EXPECT_EQ(rows_of("users.jsonl"), rows(30 - damage.rows_left, 10 + damage.rows_left));
+    EXPECT_THAT(spill_entries(), IsEmpty());
+  }
 }
 
 TEST_F(ResumeCrashTest, ASyncThatEndedWellLeavesOnlyWhatOthersHavePutInTheDirectory) {

@@ -111,7 +111,7 @@ TEST_F(DamagedSegmentTest, AHeaderAtTheVeryEndTellsItAsWell) {
   start();
   auto const damaged = write(batch(0, 1, 0, {"{}"}));
   auto const end = segment()->blocking_size();
-  acknowledge(0, 1);
+  write(batch(0, 2, 1, {"{}"}));
   kill();
   flip_byte(damaged.place.offset + frame_header_bytes);
   segment()->blocking_truncate(end + frame_header_bytes);

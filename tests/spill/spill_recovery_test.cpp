@@ -156,6 +156,9 @@ class ResumeTest : public SpillStoreTest {
     return error_of([&] { simulation.run_coroutine(store().open()); });
   }
   static constexpr auto folder = "landfall-resume";
+  static Texts files_of_a_start(std::uint64_t segment = 1) {
+    return {"landfall-resume/acknowledged", "landfall-resume/lock", "landfall-resume/" + segment_name(segment)};
+  }
   /// A frame of 16 bytes of content behind the last one of the only segment, with a header that says otherwise.
   void append_to_segment(FrameKind kind, std::uint64_t table_bytes, std::uint64_t content_bytes) const {
     auto const name = segment_name(1);
@@ -341,7 +344,7 @@ TEST_F(ResumeTest, AFolderThatIsInUseIsATransientError) {
   auto const text = error_of_open(resume_settings());
   EXPECT_TRUE(contains(text, "transient: spill: another process is using the folder disk/landfall-resume")) << text;
   simulation.run_coroutine(store().close());
-  EXPECT_EQ(disk->file_names().size(), 2u);
+  EXPECT_EQ(disk->file_names(), files_of_a_start());
 }
 
 TEST_F(ResumeTest, AnotherCatalogOrGenerationIsRefusedAndNothingIsTouched) {
@@ -380,7 +383,7 @@ TEST_F(ResumeTest, AnotherCatalogIsFineWhenNothingAcknowledgedIsLeft) {
   EXPECT_EQ(recovered.positions, (std::vector<RecordNumber>{0, 0}));
   EXPECT_TRUE(recovered.batches.empty());
   EXPECT_EQ(recovered.next_batch_id, 1'000'000'000'000'000'002u);
-  EXPECT_EQ(disk->file_names().size(), 2u);
+  EXPECT_EQ(disk->file_names(), files_of_a_start(2));
 }
 
 TEST_F(ResumeTest, AStartWithoutResumeRefusesAcknowledgedBatchesAndNeverRemovesThem) {
@@ -409,7 +412,7 @@ TEST_F(ResumeTest, AStartWithoutResumeLeavesAFolderInUseAlone) {
   SpillStore other(resume_settings(), disk, simulation, catalog);
   simulation.run_coroutine(other.open());
   open(small_settings());
-  EXPECT_EQ(disk->file_names().size(), 2u);
+  EXPECT_EQ(disk->file_names(), files_of_a_start());
 }
 
 TEST_F(ResumeTest, AnAcknowledgedBatchWhoseFileIsGoneIsAnError) {
@@ -418,10 +421,10 @@ TEST_F(ResumeTest, AnAcknowledgedBatchWhoseFileIsGoneIsAnError) {
   write(batch(0, 2, 1, {std::string(3000, 'x')}));
   acknowledge(0, 2);
   kill();
-  auto const missing = disk->file_names()[1];
+  auto const missing = disk->file_names()[2];
   disk->blocking_remove(folder, missing.substr(missing.find('/') + 1));
   auto const text = error_of_open(resume_settings());
-  EXPECT_TRUE(contains(text, "system: spill: disk/" + missing + " is damaged (it is missing)")) << text;
+  EXPECT_TRUE(contains(text, "config: spill: disk/" + missing + " is damaged (it is missing)")) << text;
 }
 
 TEST_F(ResumeTest, ADamagedBeginningIsAnErrorAndNothingIsTouched) {
@@ -434,9 +437,9 @@ TEST_F(ResumeTest, ADamagedBeginningIsAnErrorAndNothingIsTouched) {
     kill();
     flip_byte("segment-00000001", offset);
     auto const text = error_of_open(resume_settings());
-    EXPECT_TRUE(contains(text, "system: spill: disk/landfall-resume/segment-00000001 is damaged")) << text;
+    EXPECT_TRUE(contains(text, "config: spill: disk/landfall-resume/segment-00000001 is damaged")) << text;
     simulation.run_coroutine(store().close());
-    EXPECT_EQ(disk->file_names().size(), 2u);
+    EXPECT_EQ(disk->file_names(), files_of_a_start());
     kill();
   }
 }

@@ -16,6 +16,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <landfall/spill/folder_storage.hpp>
+#include "spill/acknowledged_mark.hpp"
 #include "spill/spill_fixture.hpp"
 
 namespace landfall {
@@ -25,6 +26,8 @@ using testing::DiskFault;
 using testing::Simulation;
 
 bool contains(std::string const& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+constexpr std::uint64_t mark_bytes = 2 * mark_slot_bytes;  // of the file with the mark of what was acknowledged
 
 /// So many bytes of records in one text.
 Texts bulk(std::size_t bytes, char letter = 'x') { return {std::string(bytes, letter)}; }
@@ -397,7 +400,8 @@ TEST_F(SpillStoreTest, AWriteThatDoesNotWaitIsRefusedAtOnceUnlessRoomCanBeMade) 
 TEST_F(WritersTest, OnAFullDiskAWriteWaitsForReleasesAndNothingIsTorn) {
   for (bool const with_resume : {false, true}) {
     SCOPED_TRACE(with_resume);
-    disk = std::make_shared<testing::SimulatedDisk>(10'000);
+    auto const of_mark = with_resume ? mark_bytes : 0;
+    disk = std::make_shared<testing::SimulatedDisk>(10'000 + of_mark);
     open(with_resume ? resume_settings() : group_settings());
     auto const first = write(batch(0, 1, 0, bulk(4000, 'a')));
     auto const second = write(batch(0, 2, 1, bulk(4000, 'b')));
@@ -406,7 +410,7 @@ TEST_F(WritersTest, OnAFullDiskAWriteWaitsForReleasesAndNothingIsTorn) {
     simulation.run_for(std::chrono::seconds(5));
     EXPECT_FALSE(third.spilled);
     EXPECT_EQ(third.error, "");
-    EXPECT_LT(disk->used_bytes(), 9'500u);  // the torn frame was cut off
+    EXPECT_LT(disk->used_bytes(), 9'500u + of_mark);  // the torn frame was cut off
     release(first);
     ASSERT_TRUE(third.spilled);
     EXPECT_EQ(read(*third.spilled), bulk(3000, 'c'));
@@ -441,7 +445,7 @@ TEST_F(SpillStoreTest, OnADiskThatIsFullOfOthersFilesAWriteFailsAtOnce) {
 }
 
 TEST_F(SpillStoreTest, OnAFullDiskASmallAcknowledgementStillFits) {
-  disk = std::make_shared<testing::SimulatedDisk>(6000);
+  disk = std::make_shared<testing::SimulatedDisk>(6000 + mark_bytes);
   auto settings = resume_settings();
   settings.full_deadline = Duration::zero();
   open(settings);
@@ -456,7 +460,7 @@ TEST_F(SpillStoreTest, OnAFullDiskASmallAcknowledgementStillFits) {
 TEST_F(WritersTest, OnAFullDiskAnAcknowledgementDoesNotWaitWithTheBatches) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {  // in some of them both are in one group
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    disk = std::make_shared<testing::SimulatedDisk>(6000);
+    disk = std::make_shared<testing::SimulatedDisk>(6000 + mark_bytes);
     Simulation its_simulation(seed);
     SpillStore its_store(resume_settings(), disk, its_simulation, catalog);
     its_simulation.run_coroutine(its_store.open());
@@ -470,7 +474,7 @@ TEST_F(WritersTest, OnAFullDiskAnAcknowledgementDoesNotWaitWithTheBatches) {
     its_simulation.run_for(Duration::zero());
     EXPECT_TRUE(acknowledging.succeeded());
     EXPECT_FALSE(second.spilled);
-    disk->set_capacity(60'000);
+    disk->set_capacity(60'000 + mark_bytes);
     its_simulation.run();
     EXPECT_TRUE(second.spilled);
   }

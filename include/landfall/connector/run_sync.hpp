@@ -104,8 +104,10 @@ struct SyncOptions {
   std::uint64_t jitter_seed = 0;                        ///< of the waits between attempts; 0: a random one
   std::function<void(Notice const&)> on_notice;         ///< what the destination tells (Notices), on any thread; quick
   std::function<void(RetryNotice const&)> on_retry;     ///< before each further attempt, on any thread; quick
-  std::function<void(SpillRecovery const&)> on_resume;  ///< with spill.resume: what is loaded before anything is read
-  std::function<void(Error const&)> on_spill_failure;   ///< a disk that cannot be used, where memory does; quick
+  std::function<void(SpillRecovery const&)>
+      on_resume;  ///< with spill.resume: what is loaded before anything is read;
+                  ///< without: what spill.discard_damaged has given up, if anything
+  std::function<void(Error const&)> on_spill_failure;  ///< a disk that cannot be used, where memory does; quick
   std::function<void(LargeRecord const&)>
       on_large_record;                                    ///< before one is read that is larger than the memory; quick
   std::function<void(LoadChange const&)> on_load_change;  ///< after each change, on the control strand; quick

@@ -41,6 +41,10 @@ struct SpillSettings {
   /// `always`, `group` and a directory that was named: that one must be there again, and no other connector may use it.
   bool resume = false;
 
+  /// Acknowledged batches that are damaged or gone are given up, with a warning that names what is lost; otherwise they
+  /// are an error. To be set once, for the start that refreshes their streams.
+  bool discard_damaged = false;
+
   std::uint64_t segment_bytes = 64 << 20;               ///< size of one file, at least 4 KiB; a batch is never split
   Duration full_deadline = std::chrono::minutes(5);     ///< how long a write waits for room on a full disk
   Duration full_retry_pause = std::chrono::seconds(1);  ///< others may make room unseen: how often a write tries again

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <landfall/destination/record_batch.hpp>
@@ -42,6 +43,9 @@ struct SpillRecovery {
   /// Greater than every id that was ever used in this folder. With resume, the first id of a new folder is the time of
   /// day in microseconds: so a loader that remembers ids over processes never meets one a second time.
   std::uint64_t next_batch_id = 1;
+
+  /// With discard_damaged: what was given up, a sentence each, for the log. Also without resume.
+  std::vector<std::string> discarded;
 };
 
 /// Batches on disk: written by group commit, read back one by one, removed when they are complete. Which batches are
@@ -68,9 +72,9 @@ class SpillStore {
   ///
   /// Errors: Error(config) for settings that contradict each other, a directory that cannot be written, a file that is
   ///         not ours in our folder (it is named, and never touched), acknowledged batches of another catalog or
-  ///         generation, and acknowledged batches without `resume`: these are never removed.
+  ///         generation, and acknowledged batches without `resume`: these are never removed; and acknowledged batches
+  ///         that are damaged or gone (without discard_damaged): it names file, batches, records and the way out.
   ///         Error(transient) with resume, when another process holds the folder.
-  ///         Error(system) when acknowledged batches are damaged.
   awaitable<void> open();
 
   /// The same from open() to the end. Without resume: nothing to load, all positions 0.
@@ -87,7 +91,8 @@ class SpillStore {
   awaitable<SpilledBatch> write(RecordBatch batch, WhenFull when_full = WhenFull::wait);
 
   /// The records of a batch, checked, in one block that holds `memory` (of SpilledBatch::memory_bytes()).
-  /// Errors: Error(system) which names file, offset, stream and records when they are not as they were written.
+  /// Errors: Error(system), with resume Error(config), which names file, offset, stream and records when they are not
+  ///         as they were written.
   awaitable<RecordBatch> read(SpilledBatch batch, Reservation memory);
 
   /// The batch is complete in the destination, or nobody wants it any more: once for each batch of write() and
