@@ -113,9 +113,14 @@ endfunction()
 
 # One test program for each room: tests/<room>/*.cpp, linked with that room and those below it. Of landfall::testing it
 # takes what it names, as members of an archive: so the simulation serves the ground floor too.
+# ONLY: of these files (<name>_test.cpp); all where none is named.
 function(landfall_room_tests room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "COST" "LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "COST" "LIBRARIES;ONLY")
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${room}/*.cpp)
+  if(arg_ONLY)
+    list(JOIN arg_ONLY "|" names)
+    list(FILTER sources INCLUDE REGEX "/(${names})_test\\.cpp$")
+  endif()
   if(NOT sources)
     return()
   endif()
