@@ -17,8 +17,12 @@ namespace {
 void add_mark(Connection& connection, TableName const& marks, landfall::BatchMark const& mark, Interval numbers) {
   SqlText sql;
   sql << "INSERT INTO " << marks << " VALUES ($1, $2, $3::bigint, $4::bigint, $5::bigint)";
-  connection.run(sql, {mark.stream, mark.run, std::to_string(mark.batch), std::to_string(numbers.begin),
-                       std::to_string(numbers.end)});
+  Result const added = connection.run(sql, {mark.stream, mark.run, std::to_string(mark.batch),
+                                            std::to_string(numbers.begin), std::to_string(numbers.end)});
+  landfall::RowCounts counts;
+  counts.to_write = 1;
+  counts.written = added.changed_rows();
+  counts.require_whole(marks);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "column_types.hpp"
 #include "key_index.hpp"
 #include "owners.hpp"
+#include "row_obstacles.hpp"
 
 namespace postgres {
 
@@ -108,6 +109,8 @@ std::optional<landfall::ExistingTable> look_at(Connection& connection, TableName
   found.schema = schema_of(connection, table);
   if (auto note = note_of(connection, table)) found.take_note(std::move(*note));
   found.immovable = immovable_parts_of(connection, table);
+  found.keeps_rows_out = obstacles_of(connection, table);
+  found.may_keep_rows_out = row_triggers_of(connection, table);
   auto const has = [&](std::string_view column) { return found.schema.find(meta_column(column)) != nullptr; };
   found.state = has(landfall::MetaColumns::raw_id)
                     ? state_of(connection, table, has(landfall::MetaColumns::generation_id))

@@ -119,6 +119,13 @@ std::int64_t Result::integer(int row, int column) const {
   return number;
 }
 
+std::uint64_t Result::changed_rows() const {
+  std::string_view const digits = PQcmdTuples(const_cast<PGresult*>(result_.get()));
+  std::uint64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
 // ---- the session ----
 
 /// How long a server is waited for that has yet to show that it works.
@@ -282,12 +289,13 @@ void Connection::put(std::string_view bytes) {
   fail(answer.get());
 }
 
-void Connection::end_copy() {
+std::uint64_t Connection::end_copy() {
   if (PQputCopyEnd(connection_, nullptr) != 1) fail(nullptr);
   Result result(PQgetResult(connection_));
   drop_results();
   Result const answer = checked(std::move(result));
   if (!tag_of(answer).starts_with("COPY ")) refuse("the end of a COPY", answer);
+  return answer.changed_rows();
 }
 
 // ---- from another thread ----

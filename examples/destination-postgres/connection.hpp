@@ -27,6 +27,8 @@ class Result {
   std::string text(int row, int column) const;
   /// Null is 0.
   std::int64_t integer(int row, int column) const;
+  /// That an INSERT, UPDATE, DELETE or COPY has changed, as the server counts them.
+  std::uint64_t changed_rows() const;
 
  private:
   struct Clear {
@@ -62,7 +64,8 @@ class Connection {
   /// COPY ... FROM STDIN: begin, put any number of times, end. An error of the server shows soon, not only at the end.
   void begin_copy(landfall::SqlText const& sql);
   void put(std::string_view bytes);
-  void end_copy();
+  /// Returns how many rows the server has taken.
+  std::uint64_t end_copy();
 
   /// False: it is lost, in the middle of something, or of a session that had better be another.
   bool is_reusable() const noexcept { return !is_doubtful_ && PQtransactionStatus(connection_) == PQTRANS_IDLE; }

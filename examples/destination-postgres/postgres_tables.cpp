@@ -17,6 +17,7 @@
 #include "owners.hpp"
 #include "replica_identity.hpp"
 #include "row_copy.hpp"
+#include "row_obstacles.hpp"
 #include "table_changes.hpp"
 #include "upsert.hpp"
 #include "views.hpp"
@@ -25,6 +26,7 @@ namespace postgres {
 
 using landfall::awaitable;
 using landfall::Identifier;
+using landfall::RowCounts;
 using landfall::SqlText;
 using landfall::TableName;
 using landfall::TableNote;
@@ -32,13 +34,18 @@ using landfall::TableSchema;
 
 namespace {
 
-void move_all(Connection& connection, TableName const& from, TableName const& to,
-              std::vector<Identifier> const& columns) {
+RowCounts move_all(Connection& connection, TableName const& from, TableName const& to,
+                   std::vector<Identifier> const& columns) {
+  SqlText count;
+  count << "SELECT count(*) FROM " << from;
+  RowCounts counts;
+  counts.to_write = static_cast<std::uint64_t>(connection.run(count).integer(0, 0));
   SqlText sql;
   sql << "INSERT INTO " << to << " (";
   sql.list(columns) << ") SELECT ";
   sql.list(columns) << " FROM " << from;
-  connection.run(sql);
+  counts.written = connection.run(sql).changed_rows();
+  return counts;
 }
 
 void rename_table(Connection& connection, TableName const& from, TableName const& to) {
@@ -119,6 +126,16 @@ void PostgresTables::drop_table(Connection& connection, TableName const& table) 
   drop_note(connection, table);
 }
 
+/// Triggers that put rows into another table (a partition, as it was done before there were any) leave them out here.
+void PostgresTables::require_whole(Connection& connection, TableName const& table, RowCounts& counts) const {
+  bool const is_allowed = connections_.settings().allow_row_triggers && !row_triggers_of(connection, table).empty();
+  if (is_allowed) {
+    counts.written = counts.to_write;
+    counts.deleted = counts.to_delete;
+  }
+  counts.require_whole(table);
+}
+
 void PostgresTables::tell(std::string const& text) const {
   if (!text.empty()) notices_.info(text);
 }
@@ -159,9 +176,11 @@ awaitable<void> PostgresTables::create_schema(Identifier schema) {
 }
 
 awaitable<std::optional<landfall::ExistingTable>> PostgresTables::find(TableName table) {
-  auto look = [&table](Connection& connection) {
+  auto look = [&](Connection& connection) {
     lock_until_commit(connection, table);
-    return look_at(connection, table);
+    auto found = look_at(connection, table);
+    if (found && connections_.settings().allow_row_triggers) found->may_keep_rows_out.clear();
+    return found;
   };
   co_return co_await connections_.transact(look);
 }
@@ -224,17 +243,23 @@ awaitable<void> PostgresTables::drop(TableName table) {
   co_await connections_.transact(drop_it);
 }
 
-awaitable<void> PostgresTables::copy_in(landfall::CopyIn rows) {
+awaitable<RowCounts> PostgresTables::copy_in(landfall::CopyIn rows) {
   co_await ensure_marks();
   TableName const marks = marks_table(connections_.settings().schema);
   bool is_repeated = false;
   auto copy = [&](Connection& connection) {
     lock_batch(connection, rows.mark);
-    if (std::exchange(is_repeated, true) && has_marks(connection, marks, rows)) return;
-    copy_rows(connection, rows);
+    RowCounts counts;
+    if (std::exchange(is_repeated, true) && has_marks(connection, marks, rows)) {
+      counts.to_write = counts.written = rows.records.size();
+      return counts;
+    }
+    counts = copy_rows(connection, rows);
+    require_whole(connection, rows.table, counts);
     add_marks(connection, marks, rows);
+    return counts;
   };
-  co_await connections_.transact(copy);
+  co_return co_await connections_.transact(copy);
 }
 
 awaitable<landfall::IntervalSet> PostgresTables::numbers_of(landfall::BatchMark mark) {
@@ -256,31 +281,37 @@ awaitable<void> PostgresTables::forget_runs(std::string stream) {
 
 // In the three below: where the source is gone, an earlier call, or run, was applied of which nobody knew.
 
-awaitable<void> PostgresTables::move_rows(TableName from, TableName to, TableSchema schema) {
+awaitable<RowCounts> PostgresTables::move_rows(TableName from, TableName to, TableSchema schema) {
   auto move = [&](Connection& connection) {
+    RowCounts counts;
     lock_until_commit(connection, to);
-    if (!table_exists(connection, from)) return;
+    if (!table_exists(connection, from)) return counts;
     std::vector<Identifier> columns = names_of(schema);
     std::ranges::copy(carry_columns(connection, from, to, schema), std::back_inserter(columns));
-    with_long_keys(connection, to, [&] { move_all(connection, from, to, columns); });
+    with_long_keys(connection, to, [&] { counts = move_all(connection, from, to, columns); });
+    require_whole(connection, to, counts);
     drop_table(connection, from);
+    return counts;
   };
-  co_await connections_.transact(move);
+  co_return co_await connections_.transact(move);
 }
 
-awaitable<void> PostgresTables::upsert(TableName from, TableName to, TableSchema schema, landfall::UpsertRule rule,
-                                       Source source) {
+awaitable<RowCounts> PostgresTables::upsert(TableName from, TableName to, TableSchema schema, landfall::UpsertRule rule,
+                                            Source source) {
   auto merge = [&](Connection& connection) {
+    RowCounts counts;
     lock_until_commit(connection, to);
-    if (!table_exists(connection, from)) return;
+    if (!table_exists(connection, from)) return counts;
     std::string const done = ensure_replica_identity(connection, to);
     auto const note = note_of(connection, to);
     if (!note || note->final_table == to) tell(done);  // not of one that will take its place
     auto const carried = carry_columns(connection, from, to, schema);
-    with_long_keys(connection, to, [&] { upsert_rows(connection, from, to, schema, carried, rule); });
+    with_long_keys(connection, to, [&] { counts = upsert_rows(connection, from, to, schema, carried, rule); });
+    require_whole(connection, to, counts);
     if (source == Source::is_dropped) drop_table(connection, from);
+    return counts;
   };
-  co_await connections_.transact(merge);
+  co_return co_await connections_.transact(merge);
 }
 
 awaitable<void> PostgresTables::replace(TableName target, TableName source, std::optional<TableName> done_with) {

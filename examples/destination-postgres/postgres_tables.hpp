@@ -38,13 +38,14 @@ class PostgresTables final : public landfall::TableOperations {
   landfall::awaitable<void> alter_all(std::vector<landfall::TableAlteration> alterations) override;
   landfall::awaitable<void> claim(landfall::TableName table, landfall::TableNote note) override;
   landfall::awaitable<void> drop(landfall::TableName table) override;
-  landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;
+  landfall::awaitable<landfall::RowCounts> copy_in(landfall::CopyIn rows) override;
   landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;
   landfall::awaitable<void> forget_runs(std::string stream) override;
-  landfall::awaitable<void> move_rows(landfall::TableName from, landfall::TableName to,
-                                      landfall::TableSchema schema) override;
-  landfall::awaitable<void> upsert(landfall::TableName from, landfall::TableName to, landfall::TableSchema schema,
-                                   landfall::UpsertRule rule, Source source) override;
+  landfall::awaitable<landfall::RowCounts> move_rows(landfall::TableName from, landfall::TableName to,
+                                                     landfall::TableSchema schema) override;
+  landfall::awaitable<landfall::RowCounts> upsert(landfall::TableName from, landfall::TableName to,
+                                                  landfall::TableSchema schema, landfall::UpsertRule rule,
+                                                  Source source) override;
   landfall::awaitable<void> replace(landfall::TableName target, landfall::TableName source,
                                     std::optional<landfall::TableName> done_with) override;
 
@@ -54,6 +55,7 @@ class PostgresTables final : public landfall::TableOperations {
   void take_place_of(Connection& connection, landfall::TableName const& target,
                      landfall::TableName const& source) const;
 
+  void require_whole(Connection& connection, landfall::TableName const& table, landfall::RowCounts& counts) const;
   void tell(std::string const& text) const;
   void alter_one(Connection& connection, landfall::TableAlteration const& asked) const;
   void tell_what_is_taken_over(landfall::TableName const& table, landfall::SchemaChange const& change) const;

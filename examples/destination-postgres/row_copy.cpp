@@ -35,7 +35,7 @@ void append_row(std::string& bytes, landfall::TableSchema const& schema, landfal
   if (row.deleted) append_boolean(bytes, *row.deleted);
 }
 
-void send_rows(Connection& connection, landfall::CopyIn const& rows) {
+std::uint64_t send_rows(Connection& connection, landfall::CopyIn const& rows) {
   constexpr std::size_t enough_to_send = 64 * 1024;
   std::string bytes = copy_header();
   for (landfall::Record const& record : rows.records) {
@@ -46,15 +46,15 @@ void send_rows(Connection& connection, landfall::CopyIn const& rows) {
   }
   bytes += copy_end();
   connection.put(bytes);
-  connection.end_copy();
+  return connection.end_copy();
 }
 
-void copy_into(Connection& connection, landfall::CopyIn const& rows, landfall::SqlText const& table) {
+std::uint64_t copy_into(Connection& connection, landfall::CopyIn const& rows, landfall::SqlText const& table) {
   landfall::SqlText sql;
   sql << "COPY " << table << " (";
   sql.list(names_of(*rows.schema)) << ") FROM STDIN (FORMAT binary)";
   connection.begin_copy(sql);
-  send_rows(connection, rows);
+  return send_rows(connection, rows);
 }
 
 // ---- what is not taken ----
@@ -133,11 +133,14 @@ Rejected all_like(Connection& connection, landfall::CopyIn const& rows, ServerEr
 
 }  // namespace
 
-void copy_rows(Connection& connection, landfall::CopyIn const& rows) {
+landfall::RowCounts copy_rows(Connection& connection, landfall::CopyIn const& rows) {
   landfall::SqlText table;
   table << rows.table;
+  landfall::RowCounts counts;
+  counts.to_write = rows.records.size();
   try {
-    copy_into(connection, rows, table);
+    counts.written = copy_into(connection, rows, table);
+    return counts;
   } catch (ServerError const& error) {
     bool const is_about_rows =
         is_about_a_value(error.sqlstate, error.function) || is_about_a_constraint(error.sqlstate);

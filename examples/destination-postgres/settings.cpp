@@ -221,6 +221,7 @@ Settings settings_of(Configuration const& configuration) {
   agree(settings.soft_deletes, configuration.has("soft_deletes"), "soft_deletes", soft_deletes_of_others(configuration),
         "cdc_deletion_mode");
   settings.drop_cascade = configuration.boolean("drop_cascade", false);
+  settings.allow_row_triggers = configuration.boolean("allow_row_triggers", false);
   settings.connections = number_of(configuration, "connections", settings.connections, 1, 64);
   tell_what_has_no_meaning(configuration);
   return settings;
@@ -276,6 +277,11 @@ landfall::ConnectorSpecification specification() {
       with(with(property(15, "integer", "Lock timeout", "How long to wait for others' locks, in seconds; 0: for ever."),
                 "default", defaults.lock_timeout_seconds),
            "minimum", 0);
+  properties["allow_row_triggers"] =
+      with(property(16, "boolean", "Allow row triggers",
+                    "Of a table that has a trigger before each row, rows are not counted: for triggers that put rows "
+                    "into another table. Without, the stream fails when a row is left out."),
+           "default", false);
   landfall::ConnectorSpecification made;
   made.connection_specification = boost::json::object{{"$schema", "http://json-schema.org/draft-07/schema#"},
                                                       {"title", "PostgreSQL"},

@@ -31,6 +31,7 @@ struct Settings {
   bool raw_data_only = false;
   bool soft_deletes = false;
   bool drop_cascade = false;
+  bool allow_row_triggers = false;  ///< of a table that has some, rows are not counted
   int connections = 4;
   int connect_timeout_seconds = 15;
   int reconnect_seconds = 60;         ///< a server that was there, and is not any more, is waited for

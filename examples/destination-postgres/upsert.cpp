@@ -20,6 +20,7 @@ namespace postgres {
 namespace {
 
 using landfall::Identifier;
+using landfall::RowCounts;
 using landfall::SqlLiteral;
 using landfall::SqlText;
 using landfall::TableName;
@@ -180,19 +181,28 @@ void collect_old(Connection& connection, TableName const& to, landfall::TableSch
   }
 }
 
-void put_newest(Connection& connection, TableName const& from, TableName const& to,
-                landfall::TableSchema const& schema) {
+std::uint64_t count_of(Connection& connection, SqlLiteral places) {
+  SqlText sql;
+  sql << "SELECT count(*) FROM (" << places << ") AS p";
+  return static_cast<std::uint64_t>(connection.run(sql).integer(0, 0));
+}
+
+void put_newest(Connection& connection, TableName const& from, TableName const& to, landfall::TableSchema const& schema,
+                RowCounts& counts) {
+  constexpr SqlLiteral replaced = "SELECT place FROM pg_temp._landfall_old WHERE NOT stays OR deleted";
+  counts.to_delete = count_of(connection, replaced);
   SqlText remove;
-  remove << "DELETE FROM ONLY " << to
-         << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE NOT stays OR deleted))";
-  connection.run(remove);
+  remove << "DELETE FROM ONLY " << to << " WHERE ctid = ANY (ARRAY(" << replaced << "))";
+  counts.deleted = connection.run(remove).changed_rows();
+  constexpr SqlLiteral chosen =
+      "SELECT place FROM pg_temp._landfall_new WHERE NOT deleted EXCEPT ALL SELECT rival FROM pg_temp._landfall_old "
+      "WHERE stays";
+  counts.to_write = count_of(connection, chosen);
   SqlText add;
   add << "INSERT INTO " << to << " (";
   add.list(names_of(schema)) << ") SELECT ";
-  add.list(names_of(schema)) << " FROM ONLY " << from
-                             << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_new WHERE NOT deleted "
-                                "EXCEPT ALL SELECT rival FROM pg_temp._landfall_old WHERE stays))";
-  connection.run(add);
+  add.list(names_of(schema)) << " FROM ONLY " << from << " WHERE ctid = ANY (ARRAY(" << chosen << "))";
+  counts.written = connection.run(add).changed_rows();
 }
 
 // ---- a table whose rows have more than what we put there ----
@@ -247,8 +257,8 @@ void fill_carried(Connection& connection, TableName const& from, landfall::Table
 /// The new row is written into the old one: what others have in columns of their own stays, and what refers to the row.
 /// A carried value is written where there is one: a row that came when its field had left the stream says nothing of
 /// it.
-void write_into_old(Connection& connection, TableName const& from, TableName const& to,
-                    std::vector<Identifier> const& columns, std::vector<Identifier> const& carried) {
+std::uint64_t write_into_old(Connection& connection, TableName const& from, TableName const& to,
+                             std::vector<Identifier> const& columns, std::vector<Identifier> const& carried) {
   SqlText sql;
   sql << "UPDATE ONLY " << to << " AS t SET ";
   bool is_first = true;
@@ -262,26 +272,30 @@ void write_into_old(Connection& connection, TableName const& from, TableName con
   sql << " FROM pg_temp._landfall_old AS o JOIN ONLY " << from << " AS f ON f.ctid = o.rival "
       << "WHERE o.yields AND t.ctid = o.place AND t.ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE "
          "yields))";
-  connection.run(sql);
+  return connection.run(sql).changed_rows();
 }
 
 void put_newest_in_place(Connection& connection, TableName const& from, TableName const& to,
-                         landfall::TableSchema const& schema, std::vector<Identifier> const& carried) {
+                         landfall::TableSchema const& schema, std::vector<Identifier> const& carried,
+                         RowCounts& counts) {
+  constexpr SqlLiteral removed = "SELECT place FROM pg_temp._landfall_old WHERE (NOT stays OR deleted) AND NOT yields";
+  counts.to_delete = count_of(connection, removed);
   SqlText remove;
-  remove << "DELETE FROM ONLY " << to
-         << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_old WHERE (NOT stays OR deleted) AND NOT "
-            "yields))";
-  connection.run(remove);
+  remove << "DELETE FROM ONLY " << to << " WHERE ctid = ANY (ARRAY(" << removed << "))";
+  counts.deleted = connection.run(remove).changed_rows();
   std::vector<Identifier> columns = names_of(schema);
-  write_into_old(connection, from, to, columns, carried);
+  counts.to_write = count_of(connection, "SELECT place FROM pg_temp._landfall_old WHERE yields");
+  counts.written = write_into_old(connection, from, to, columns, carried);
+  constexpr SqlLiteral added =
+      "SELECT place FROM pg_temp._landfall_new WHERE NOT deleted EXCEPT ALL SELECT rival FROM pg_temp._landfall_old "
+      "WHERE stays OR yields";
+  counts.to_write += count_of(connection, added);
   std::ranges::copy(carried, std::back_inserter(columns));
   SqlText add;
   add << "INSERT INTO " << to << " (";
   add.list(columns) << ") SELECT ";
-  add.list(columns) << " FROM ONLY " << from
-                    << " WHERE ctid = ANY (ARRAY(SELECT place FROM pg_temp._landfall_new WHERE NOT deleted "
-                       "EXCEPT ALL SELECT rival FROM pg_temp._landfall_old WHERE stays OR yields))";
-  connection.run(add);
+  add.list(columns) << " FROM ONLY " << from << " WHERE ctid = ANY (ARRAY(" << added << "))";
+  counts.written += connection.run(add).changed_rows();
 }
 
 /// Whether rows have more than what we put there, or others refer to them: then a row must not be made anew.
@@ -302,19 +316,22 @@ bool rows_have_more(Connection& connection, TableName const& to, landfall::Table
 
 // Only the places of rows are sorted and compared, not the rows. A place says nothing in tables that inherit from
 // these: hence ONLY.
-void upsert_rows(Connection& connection, TableName const& from, TableName const& to,
-                 landfall::TableSchema const& schema, std::vector<Identifier> const& carried, UpsertRule const& rule) {
+RowCounts upsert_rows(Connection& connection, TableName const& from, TableName const& to,
+                      landfall::TableSchema const& schema, std::vector<Identifier> const& carried,
+                      UpsertRule const& rule) {
   SqlText prepare;
   prepare << "SET LOCAL work_mem = '64MB'; LOCK TABLE " << to << " IN SHARE ROW EXCLUSIVE MODE";
   connection.run(prepare);
   fill_carried(connection, from, schema, carried, rule);  // first: it moves rows
   collect_new(connection, from, schema, rule);
   collect_old(connection, to, schema, rule);
+  RowCounts counts;
   if (rows_have_more(connection, to, schema)) {
-    put_newest_in_place(connection, from, to, schema, carried);
+    put_newest_in_place(connection, from, to, schema, carried, counts);
   } else {
-    put_newest(connection, from, to, schema);
+    put_newest(connection, from, to, schema, counts);
   }
+  return counts;
 }
 
 }  // namespace postgres

@@ -10,8 +10,9 @@ namespace postgres {
 
 /// TableOperations::upsert(), but for the end of `from`. In a transaction in which nobody else changes the tables.
 /// `carried`: columns of both tables beside the schema, of fields that left the stream while rows waited.
-void upsert_rows(Connection& connection, landfall::TableName const& from, landfall::TableName const& to,
-                 landfall::TableSchema const& schema, std::vector<landfall::Identifier> const& carried,
-                 landfall::UpsertRule const& rule);
+/// Whether the counts agree is for the caller to see.
+landfall::RowCounts upsert_rows(Connection& connection, landfall::TableName const& from, landfall::TableName const& to,
+                                landfall::TableSchema const& schema, std::vector<landfall::Identifier> const& carried,
+                                landfall::UpsertRule const& rule);
 
 }  // namespace postgres

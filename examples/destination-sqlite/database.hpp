@@ -91,6 +91,9 @@ class Database {
 
   /// The collation that a column is declared with: "BINARY" where it is with none.
   std::string collation_of(landfall::TableName const& table, landfall::Identifier const& column);
+  /// How many rows the last INSERT, UPDATE or DELETE has changed, without those that triggers have.
+  std::uint64_t changed_rows() const noexcept { return static_cast<std::uint64_t>(sqlite3_changes64(database_.get())); }
+
   /// Whether triggers do something when rows change. They do at first.
   void set_triggers(bool are_on);
 

@@ -216,6 +216,21 @@ Others indexes_and_triggers_of_others(Database& database, TableName const& table
   return others;
 }
 
+landfall::SqlLiteral insert_into(Database& database, TableName const& table) {
+  Statement found = database.prepare(SqlText() << "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? "
+                                                  "COLLATE NOCASE AND sql LIKE '%ON%CONFLICT%'");
+  std::string const name = table.table.text();
+  found.bind(1, name);
+  if (found.step()) return "INSERT OR ABORT INTO ";
+  return "INSERT INTO ";
+}
+
+bool has_triggers(Database& database, TableName const& table) {
+  Others triggers;
+  look_up(database, table, "trigger", triggers);
+  return !triggers.empty();
+}
+
 Others views_and_triggers(Database& database) {
   Others others;
   look_up(database, SqlText() << find_others << "'view' ORDER BY rowid", others);

@@ -41,6 +41,12 @@ void carry_over_columns(Database& database, landfall::TableName const& from, lan
 std::vector<landfall::Identifier> columns_beside(Database& database, landfall::TableName const& from,
                                                  landfall::TableSchema const& schema);
 
+/// "INSERT INTO ": with "OR ABORT" where somebody has made the table with ON CONFLICT clauses, by which rows would be
+/// left out, or others would go, in silence. (Not for all tables: it would hold for the statements of triggers, too.)
+landfall::SqlLiteral insert_into(Database& database, landfall::TableName const& table);
+
+bool has_triggers(Database& database, landfall::TableName const& table);
+
 /// See ExistingTable::immovable.
 std::vector<std::string> immovable_parts(Database& database, landfall::TableName const& table);
 

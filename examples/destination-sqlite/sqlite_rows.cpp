@@ -10,6 +10,7 @@
 #include <landfall/table/one_spelling.hpp>
 
 #include "sqlite_catalog.hpp"
+#include "sqlite_others.hpp"
 
 namespace sqlite {
 
@@ -67,7 +68,7 @@ void insert_row(Statement& insert, landfall::TableRow const& row, CellBinder& bi
 
 Statement prepare_insert(Database& database, landfall::CopyIn const& rows) {
   SqlText sql;
-  sql << "INSERT INTO " << rows.table << " (";
+  sql << insert_into(database, rows.table) << rows.table << " (";
   sql.list(names_of(*rows.schema)) << ") VALUES (?";
   for (std::size_t i = 1; i < rows.schema->columns.size(); ++i) sql << ", ?";
   sql << ")";
@@ -107,14 +108,17 @@ void create_marks_table(Database& database) {
                             "PRIMARY KEY (stream, run, batch, first_number)) WITHOUT ROWID");
 }
 
-void insert_rows(Database& database, landfall::CopyIn const& rows) {
+landfall::RowCounts insert_rows(Database& database, landfall::CopyIn const& rows) {
   Statement insert = prepare_insert(database, rows);
   CellBinder binder(*rows.schema);
   std::vector<landfall::RejectedRecord> rejected;
+  landfall::RowCounts counts;
+  counts.to_write = rows.records.size();
   for (landfall::Record const& record : rows.records) {
     landfall::TableRow const& row = rows.rows->read(record);
     try {
       insert_row(insert, row, binder);
+      counts.written += database.changed_rows();
     } catch (RuleError const& error) {
       rejected.emplace_back(record.number(), error.message());
       if (!database.is_in_transaction()) break;  // what follows would be committed row by row
@@ -124,7 +128,9 @@ void insert_rows(Database& database, landfall::CopyIn const& rows) {
     std::string const reason = rejected.front().reason;
     throw landfall::RejectedRecords(reason, std::move(rejected));
   }
+  counts.require_whole(rows.table);
   insert_marks(database, rows);
+  return counts;
 }
 
 landfall::IntervalSet marked_numbers(Database& database, landfall::BatchMark const& mark) {

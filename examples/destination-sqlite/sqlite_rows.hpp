@@ -12,8 +12,9 @@ void create_marks_table(Database& database);
 
 /// Inserts the rows and their mark.
 /// Errors: RejectedRecords with all that a rule of somebody else's does not let in (up to the first one that ends the
-///         transaction); what TableRows::read() throws. The caller rolls back.
-void insert_rows(Database& database, landfall::CopyIn const& rows);
+///         transaction); what TableRows::read() throws; where a trigger leaves rows out in silence, Error(config). The
+///         caller rolls back.
+landfall::RowCounts insert_rows(Database& database, landfall::CopyIn const& rows);
 
 /// The numbers of the records that came with this batch.
 landfall::IntervalSet marked_numbers(Database& database, landfall::BatchMark const& mark);

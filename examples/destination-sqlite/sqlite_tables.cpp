@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@
 namespace sqlite {
 
 using landfall::awaitable;
+using landfall::RowCounts;
 using landfall::SqlText;
 using landfall::TableName;
 using landfall::TableNote;
@@ -75,11 +77,17 @@ awaitable<std::invoke_result_t<Function&, Database&>> SqliteTables::on_database(
 }
 
 template <class Function>
-awaitable<void> SqliteTables::change(Function function) {
-  co_await on_database([&function](Database& database) {
+awaitable<std::invoke_result_t<Function&, Database&>> SqliteTables::change(Function function) {
+  co_return co_await on_database([&function](Database& database) {
     Transaction transaction(database);
-    function(database);
-    transaction.commit();
+    if constexpr (std::is_void_v<std::invoke_result_t<Function&, Database&>>) {
+      function(database);
+      transaction.commit();
+    } else {
+      auto result = function(database);
+      transaction.commit();
+      return result;
+    }
   });
 }
 
@@ -153,8 +161,8 @@ awaitable<void> SqliteTables::drop(TableName table) {
   });
 }
 
-awaitable<void> SqliteTables::copy_in(landfall::CopyIn rows) {
-  co_await change([&](Database& database) { insert_rows(database, rows); });
+awaitable<RowCounts> SqliteTables::copy_in(landfall::CopyIn rows) {
+  co_return co_await change([&](Database& database) { return insert_rows(database, rows); });
 }
 
 awaitable<landfall::IntervalSet> SqliteTables::numbers_of(landfall::BatchMark mark) {
@@ -165,20 +173,22 @@ awaitable<void> SqliteTables::forget_runs(std::string stream) {
   co_await change([&](Database& database) { sqlite::forget_runs(database, stream); });
 }
 
-awaitable<void> SqliteTables::move_rows(TableName from, TableName to, TableSchema schema) {
-  co_await change([&](Database& database) {
-    move_all_rows(database, from, to, schema);
+awaitable<RowCounts> SqliteTables::move_rows(TableName from, TableName to, TableSchema schema) {
+  co_return co_await change([&](Database& database) {
+    RowCounts const counts = move_all_rows(database, from, to, schema);
     add_missing_fields(database, from, to);
     drop_with_note(database, from);
+    return counts;
   });
 }
 
-awaitable<void> SqliteTables::upsert(TableName from, TableName to, TableSchema schema, landfall::UpsertRule rule,
-                                     Source source) {
-  co_await change([&](Database& database) {
-    upsert_rows(database, from, to, schema, rule);
+awaitable<RowCounts> SqliteTables::upsert(TableName from, TableName to, TableSchema schema, landfall::UpsertRule rule,
+                                          Source source) {
+  co_return co_await change([&](Database& database) {
+    RowCounts const counts = upsert_rows(database, from, to, schema, rule);
     add_missing_fields(database, from, to);
     if (source == Source::is_dropped) drop_with_note(database, from);
+    return counts;
   });
 }
 

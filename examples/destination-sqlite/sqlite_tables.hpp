@@ -44,13 +44,14 @@ class SqliteTables final : public landfall::TableOperations {
   landfall::awaitable<void> alter_all(std::vector<landfall::TableAlteration> alterations) override;
   landfall::awaitable<void> claim(landfall::TableName table, landfall::TableNote note) override;
   landfall::awaitable<void> drop(landfall::TableName table) override;
-  landfall::awaitable<void> copy_in(landfall::CopyIn rows) override;
+  landfall::awaitable<landfall::RowCounts> copy_in(landfall::CopyIn rows) override;
   landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;
   landfall::awaitable<void> forget_runs(std::string stream) override;
-  landfall::awaitable<void> move_rows(landfall::TableName from, landfall::TableName to,
-                                      landfall::TableSchema schema) override;
-  landfall::awaitable<void> upsert(landfall::TableName from, landfall::TableName to, landfall::TableSchema schema,
-                                   landfall::UpsertRule rule, Source source) override;
+  landfall::awaitable<landfall::RowCounts> move_rows(landfall::TableName from, landfall::TableName to,
+                                                     landfall::TableSchema schema) override;
+  landfall::awaitable<landfall::RowCounts> upsert(landfall::TableName from, landfall::TableName to,
+                                                  landfall::TableSchema schema, landfall::UpsertRule rule,
+                                                  Source source) override;
   landfall::awaitable<void> replace(landfall::TableName target, landfall::TableName source,
                                     std::optional<landfall::TableName> done_with) override;
 
@@ -59,7 +60,7 @@ class SqliteTables final : public landfall::TableOperations {
   landfall::awaitable<std::invoke_result_t<Function&, Database&>> on_database(Function function);
   /// The same in a transaction: all of it is done and on disk, or nothing.
   template <class Function>
-  landfall::awaitable<void> change(Function function);
+  landfall::awaitable<std::invoke_result_t<Function&, Database&>> change(Function function);
 
   std::string const path_;
   int const patience_ms_;

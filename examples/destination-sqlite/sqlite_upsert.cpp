@@ -16,6 +16,8 @@ namespace sqlite {
 
 using landfall::ColumnType;
 using landfall::Identifier;
+using landfall::RowCounts;
+using landfall::SqlLiteral;
 using landfall::SqlText;
 using landfall::TableColumn;
 using landfall::TableName;
@@ -76,6 +78,12 @@ void add_value(SqlText& sql, Upsert const& upsert, Identifier const& column) {
   } else {
     sql << column;
   }
+}
+
+std::uint64_t count_of(Database& database, SqlText const& sql) {
+  Statement counted = database.prepare(sql);
+  counted.step();
+  return static_cast<std::uint64_t>(counted.integer(0));
 }
 
 void drop_temporary(Database& database) {
@@ -157,19 +165,32 @@ void add_order(SqlText& sql, Upsert const& upsert) {
 
 // ---- a table with our columns alone ----
 
-void put_newest(Database& database, Upsert const& upsert) {
+/// " FROM ...": of each key the newest row, unless it says that its key was deleted.
+void add_newest(SqlText& sql, Upsert const& upsert) {
+  sql << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
+  add_key(sql, upsert);
+  sql << " ORDER BY ";
+  add_order(sql, upsert);
+  sql << ") AS place_in_key FROM temp._landfall_rows) WHERE place_in_key = 1 AND NOT deleted";
+}
+
+void put_newest(Database& database, Upsert const& upsert, RowCounts& counts) {
+  counts.to_delete = count_of(database, SqlText() << "SELECT count(place) FROM temp._landfall_rows");
   database.run(SqlText() << "DELETE FROM " << upsert.to << " WHERE " << upsert.place_in_to
                          << " IN (SELECT place FROM temp._landfall_rows)");
+  counts.deleted = database.changed_rows();
   SqlText add;
-  add << "INSERT INTO " << upsert.to << " (";
+  add << insert_into(database, upsert.to) << upsert.to << " (";
   add.list(upsert.columns) << ") SELECT ";
   add_numbered(add, "c", upsert.columns.size());
-  add << " FROM (SELECT *, row_number() OVER (PARTITION BY ";
-  add_key(add, upsert);
-  add << " ORDER BY ";
-  add_order(add, upsert);
-  add << ") AS place_in_key FROM temp._landfall_rows) WHERE place_in_key = 1 AND NOT deleted";
+  add_newest(add, upsert);
   database.run(add);
+  counts.written = counts.to_write = database.changed_rows();
+  if (!has_triggers(database, upsert.to)) return;  // nothing else leaves rows out, and to count them costs a sort
+  SqlText chosen;
+  chosen << "SELECT count(*)";
+  add_newest(chosen, upsert);
+  counts.to_write = count_of(database, chosen);
 }
 
 // ---- a table with columns of others ----
@@ -221,33 +242,43 @@ void find_best(Database& database, Upsert const& upsert) {
   database.run(best);
 }
 
-void update_kept(Database& database, Upsert const& upsert) {
+void update_kept(Database& database, Upsert const& upsert, RowCounts& counts) {
+  counts.to_write += count_of(database, SqlText() << "SELECT count(*) FROM temp._landfall_best WHERE kept IS NOT NULL "
+                                                     "AND place IS NULL AND NOT is_deleted");
   SqlText update;
   update << "UPDATE " << upsert.to << " AS _landfall_old SET ";
   add_each(update, upsert.columns.size(),
            [&](std::size_t i) { update << upsert.columns[i] << " = _landfall_new." << numbered("c", i); });
   update << " FROM temp._landfall_best AS _landfall_new WHERE _landfall_old." << upsert.place_in_to
-         << " = _landfall_new.kept AND _landfall_new.place IS NULL";
+         << " = _landfall_new.kept AND _landfall_new.place IS NULL AND NOT _landfall_new.is_deleted";
   database.run(update);
+  counts.written += database.changed_rows();
 }
 
-void put_newest_beside_others(Database& database, Upsert const& upsert) {
+void put_newest_beside_others(Database& database, Upsert const& upsert, RowCounts& counts) {
   find_best(database, upsert);
-  database.run(SqlText() << "DELETE FROM " << upsert.to << " WHERE " << upsert.place_in_to
-                         << " IN (SELECT place FROM temp._landfall_rows EXCEPT SELECT kept FROM temp._landfall_best "
-                            "WHERE NOT is_deleted)");
-  update_kept(database, upsert);
+  constexpr SqlLiteral replaced =
+      "SELECT place FROM temp._landfall_rows WHERE place IS NOT NULL EXCEPT SELECT kept FROM temp._landfall_best WHERE "
+      "NOT is_deleted";
+  counts.to_delete = count_of(database, SqlText() << "SELECT count(*) FROM (" << replaced << ")");
+  database.run(SqlText() << "DELETE FROM " << upsert.to << " WHERE " << upsert.place_in_to << " IN (" << replaced
+                         << ")");
+  counts.deleted = database.changed_rows();
+  update_kept(database, upsert, counts);
+  counts.to_write +=
+      count_of(database, SqlText() << "SELECT count(*) FROM temp._landfall_best WHERE kept IS NULL AND NOT is_deleted");
   SqlText add;
-  add << "INSERT INTO " << upsert.to << " (";
+  add << insert_into(database, upsert.to) << upsert.to << " (";
   add.list(upsert.columns) << ") SELECT ";
   add_numbered(add, "c", upsert.columns.size());
   database.run(add << " FROM temp._landfall_best WHERE kept IS NULL AND NOT is_deleted");
+  counts.written += database.changed_rows();
 }
 
 }  // namespace
 
-void upsert_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema,
-                 landfall::UpsertRule const& rule) {
+RowCounts upsert_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema,
+                      landfall::UpsertRule const& rule) {
   std::vector<Identifier> columns = names_of(schema);
   std::ranges::copy(columns_beside(database, from, schema), std::back_inserter(columns));
   add_missing_columns(database, from, to);
@@ -257,11 +288,14 @@ void upsert_rows(Database& database, TableName const& from, TableName const& to,
   collect_keys(database, upsert);
   collect_rows(database, upsert);
   bool const is_ours_alone = column_count == schema.columns.size();
-  is_ours_alone ? put_newest(database, upsert) : put_newest_beside_others(database, upsert);
+  RowCounts counts;
+  is_ours_alone ? put_newest(database, upsert, counts) : put_newest_beside_others(database, upsert, counts);
   drop_temporary(database);
+  counts.require_whole(to);
+  return counts;
 }
 
-void move_all_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema) {
+RowCounts move_all_rows(Database& database, TableName const& from, TableName const& to, TableSchema const& schema) {
   auto const beside = columns_beside(database, from, schema);
   add_missing_columns(database, from, to);
   auto columns = names_of(schema);
@@ -270,10 +304,15 @@ void move_all_rows(Database& database, TableName const& from, TableName const& t
   key_alone.primary_key = schema.primary_key;
   Upsert const moved{from, to, schema, key_alone, columns, Identifier()};
   SqlText sql;
-  sql << "INSERT INTO " << to << " (";
+  sql << insert_into(database, to) << to << " (";
   sql.list(columns) << ") SELECT ";
   add_each(sql, columns.size(), [&](std::size_t i) { add_value(sql, moved, columns[i]); });
   database.run(sql << " FROM " << from << " ORDER BY " << rowid_of(database, from));
+  RowCounts counts;
+  counts.to_write = count_of(database, SqlText() << "SELECT count(*) FROM " << from);
+  counts.written = database.changed_rows();
+  counts.require_whole(to);
+  return counts;
 }
 
 }  // namespace sqlite

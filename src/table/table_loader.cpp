@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <landfall/runtime/assert.hpp>
 #include <landfall/runtime/blocking.hpp>
@@ -98,7 +99,16 @@ void TableLoader::plan(std::optional<ExistingTable> const& final_table,
   for (auto const* const found : {&final_table, &work_table}) {
     if (*found) note_.fields.insert((*found)->fields.begin(), (*found)->fields.end());  // fields that left the schema
   }
-  if (final_table) refuse_what_users_have_made(*final_table);
+  if (!final_table) return;
+  refuse_what_users_have_made(*final_table);
+  if (!is_replacement(plan_.when_complete)) warn_of_what_users_have_made(*final_table);
+}
+
+void TableLoader::warn_of_what_users_have_made(ExistingTable const& final_table) {
+  if (final_table.may_keep_rows_out.empty() || std::exchange(has_warned_, true)) return;
+  settings_.notices.warn(fmt::format("stream {}: {} has {}: where rows are left out by it, the sync fails",
+                                     to_string(stream_.descriptor), to_string(tables_.final_table),
+                                     fmt::join(final_table.may_keep_rows_out, ", ")));
 }
 
 void TableLoader::refuse_what_users_have_made(ExistingTable const& final_table) const {
@@ -112,6 +122,7 @@ void TableLoader::refuse_what_users_have_made(ExistingTable const& final_table) 
         stream, to_string(name), unfilled->name.text(), operations_.allow_null_statement(name, *unfilled));
   }
   if (!is_replacement(plan_.when_complete)) {
+    refuse_what_keeps_rows_out(stream_.descriptor, name, final_table.keeps_rows_out);
     change_between(name, final_table.schema, schema_for(name));  // refuses columns of foreign types
     return;
   }
@@ -153,6 +164,7 @@ SchemaChange TableLoader::change_of(TableName const& table, TableSchema const& a
 }
 
 awaitable<void> TableLoader::settle_leftover() {
+  RowCounts counts;
   switch (plan_.leftover) {
     case LoadPlan::Leftover::keep:
       break;
@@ -162,7 +174,8 @@ awaitable<void> TableLoader::settle_leftover() {
     case LoadPlan::Leftover::merge:
       co_await ensure(tables_.work_table);
       co_await ensure(tables_.final_table);
-      co_await operations_.move_rows(tables_.work_table, tables_.final_table, schema_for(tables_.final_table));
+      counts = co_await operations_.move_rows(tables_.work_table, tables_.final_table, schema_for(tables_.final_table));
+      counts.require_whole(tables_.final_table);
       break;
   }
 }
@@ -262,7 +275,8 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   std::shared_ptr<TableRows> const used = rows.rows;
   bool has_refused = false;
   try {
-    co_await operations_.copy_in(std::move(rows));
+    RowCounts const counts = co_await operations_.copy_in(std::move(rows));
+    require_all(records, counts);
   } catch (RefusedRecord const&) {
     has_refused = true;
   }
@@ -278,6 +292,12 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
     asked_for_.erase(records.id());
   }
   co_return Batch::complete();
+}
+
+/// A store that has been content with fewer is not believed.
+void TableLoader::require_all(RecordBatch const& records, RowCounts counts) const {
+  counts.to_write = records.size();
+  counts.require_whole(target());
 }
 
 // One that was begun here before, or that an earlier process may have begun.
@@ -339,6 +359,7 @@ awaitable<void> TableLoader::close(StreamOutcome outcome) {
 // May be called again when it failed on its way: each step leaves what is needed for doing it all once more.
 awaitable<void> TableLoader::finish(LoadPlan::End end) {
   using Source = TableOperations::Source;
+  RowCounts counts;
   switch (end) {
     case LoadPlan::End::nothing:
     case LoadPlan::End::keep:
@@ -347,7 +368,8 @@ awaitable<void> TableLoader::finish(LoadPlan::End end) {
       co_await operations_.drop(target());
       break;
     case LoadPlan::End::upsert:
-      co_await operations_.upsert(target(), tables_.final_table, schema_, upsert_rule(), Source::is_dropped);
+      counts = co_await operations_.upsert(target(), tables_.final_table, schema_, upsert_rule(), Source::is_dropped);
+      counts.require_whole(tables_.final_table);
       break;
     case LoadPlan::End::replace:
       co_await operations_.replace(tables_.final_table, target(), std::nullopt);
@@ -355,7 +377,8 @@ awaitable<void> TableLoader::finish(LoadPlan::End end) {
     case LoadPlan::End::upsert_replace:
       co_await ensure(tables_.swap_table);
       // Until the final table is replaced nothing but the rows that were loaded is sure to be found again.
-      co_await operations_.upsert(target(), tables_.swap_table, schema_, upsert_rule(), Source::stays);
+      counts = co_await operations_.upsert(target(), tables_.swap_table, schema_, upsert_rule(), Source::stays);
+      counts.require_whole(tables_.swap_table);
       co_await operations_.replace(tables_.final_table, tables_.swap_table, target());
       break;
   }

@@ -41,6 +41,7 @@ class TableLoader final : public StreamLoader {
   awaitable<std::optional<ExistingTable>> find(TableName table);
   void plan(std::optional<ExistingTable> const& final_table, std::optional<ExistingTable> const& work_table);
   void refuse_what_users_have_made(ExistingTable const& final_table) const;
+  void warn_of_what_users_have_made(ExistingTable const& final_table);
   std::vector<TableAlteration> alterations_of(std::optional<ExistingTable> const& final_table,
                                               std::optional<ExistingTable> const& work_table) const;
   SchemaChange change_of(TableName const& table, TableSchema const& actual, TableSchema const& wanted) const;
@@ -51,6 +52,7 @@ class TableLoader final : public StreamLoader {
   BatchMark mark_of(BatchId batch) const;
   awaitable<RecordBatch> not_loaded_of(RecordBatch records, BatchMark mark);
   bool may_be_loaded(BatchId batch);
+  void require_all(RecordBatch const& records, RowCounts counts) const;
   std::shared_ptr<TableRows> take_rows();
   void give_back(std::shared_ptr<TableRows> rows);
 
@@ -63,6 +65,7 @@ class TableLoader final : public StreamLoader {
   TableSchema schema_;  // of the final table
   TableNote note_;      // of each of the stream's tables
   LoadPlan plan_;
+  bool has_warned_ = false;  // start() may be called again
 
   std::mutex mutex_;
   std::map<BatchId, IntervalSet> asked_for_;  // batches of this process that were begun, with their records

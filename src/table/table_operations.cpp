@@ -23,6 +23,31 @@ void refuse_immovable(TableName const& table, std::vector<std::string> const& pa
       to_string(table), fmt::join(parts, ", "));
 }
 
+void refuse_what_keeps_rows_out(StreamDescriptor const& stream, TableName const& table,
+                                std::vector<std::string> const& obstacles) {
+  if (obstacles.empty()) return;
+  throw config_error(
+      "stream {}: {} has {}, which would keep rows out of it, or hide them, without an error: remove what is named "
+      "here, or choose another schema",
+      to_string(stream), to_string(table), fmt::join(obstacles, ", "));
+}
+
+void RowCounts::require_whole(TableName const& table) const {
+  if (written != to_write) {
+    throw config_error(
+        "{}: {} rows were to be written, and {} were: a trigger or a rule that somebody has made on the table leaves "
+        "rows out, or adds some. Nothing of this was committed. Remove it, or let it raise an error for the rows that "
+        "it does not want",
+        to_string(table), to_write, written);
+  }
+  if (deleted != to_delete) {
+    throw config_error(
+        "{}: {} rows were to be deleted or replaced, and {} were: a trigger or a rule that somebody has made on the "
+        "table keeps rows. Nothing of this was committed. Remove it, or let it raise an error",
+        to_string(table), to_delete, deleted);
+  }
+}
+
 std::string TableOperations::allow_null_statement(TableName const& table, TableColumn const& column) const {
   SqlText sql;
   sql << "ALTER TABLE " << table << " ALTER COLUMN " << column.name << " DROP NOT NULL";

@@ -182,7 +182,7 @@ TEST_F(PostgresFailures, WhatAnAdministratorCancelsOrEndsIsNotApplied) {
     SCOPED_TRACE(std::string(deed.text()));
     Other other(database.settings());
     other.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
-    RealCall<void> copy(pool.get_executor(), tables.copy_in(two_rows_for(users, 2)));
+    RealCall<landfall::RowCounts> copy(pool.get_executor(), tables.copy_in(two_rows_for(users, 2)));
     while (count(deed) == 0) std::this_thread::sleep_for(milliseconds(5));
     Error const error = copy.failure();
     EXPECT_EQ(error.error_class(), ErrorClass::transient) << error.what();
@@ -203,7 +203,7 @@ TEST_F(PostgresFailures, ADeadlockIsTriedAgain) {
   auto const upsert = [&] {
     return tables.upsert(waiting, users, schema(true), rule(), TableOperations::Source::is_dropped);
   };
-  RealCall<void> merge(pool.get_executor(), upsert());
+  RealCall<landfall::RowCounts> merge(pool.get_executor(), upsert());
   auto const waits_for_the_table = [&] {
     return count(
                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'waiting'::regclass AND "
@@ -362,7 +362,7 @@ TEST_F(PostgresFailures, EachOperationIsAppliedOnceAlsoWhenItsCommitWasLost) {
     database.run(sql_of("DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
     TcpProxy proxy(database.settings());
     PostgresTables cut_off(proxy.settings());
-    auto const run_cut = [&](awaitable<void> call) {
+    auto const run_cut = [&](auto call) {
       proxy.fail(cut.failure);
       run(std::move(call));
       EXPECT_EQ(proxy.failure(), TcpProxy::Failure::none) << "nothing was committed";

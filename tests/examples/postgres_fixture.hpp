@@ -102,7 +102,7 @@ class PostgresFixture : public ::testing::Test {
   }
 
   /// The records are merged into `users`, of schema({"id"}).
-  landfall::awaitable<void> merge(std::vector<landfall::SentRecord> const& sent) {
+  landfall::awaitable<landfall::RowCounts> merge(std::vector<landfall::SentRecord> const& sent) {
     TableName const work = named("work");
     run(tables.drop(work));
     make(work, waiting(schema()));

@@ -43,6 +43,15 @@ class PostgresStore final : public TableStore {
     return metas;
   }
 
+  void leave_out_rows(TableName const& table) override {
+    SqlText sql;
+    sql << "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.id = 2 THEN RETURN NULL; "
+           "END "
+           "IF; RETURN NEW; END$$; CREATE TRIGGER leave_out BEFORE INSERT OR UPDATE ON "
+        << table << " FOR EACH ROW EXECUTE FUNCTION leave_out()";
+    database_.run(sql);
+  }
+
   // Names of system columns are NameRules' business: no table can have them.
   std::vector<std::string> words() override {
     return texts(SqlText() << "SELECT word FROM pg_get_keywords() UNION SELECT 'column1' ORDER BY 1");

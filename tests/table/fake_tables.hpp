@@ -43,6 +43,11 @@ class FakeTables final : public TableOperations {
   std::map<TableName, std::string> others;  ///< what stands in the way: name -> kind
   std::vector<std::string> calls;           ///< that changed something
 
+  /// What a trigger of somebody's does: such a row is left out without an error.
+  std::function<bool(TableName const& table, StoredRow const& row)> leaves_out;
+  bool looks_at_counts = true;                                 ///< before it commits, as it should
+  std::vector<std::string> keeps_rows_out, may_keep_rows_out;  ///< of each table
+
   /// Asked before a call (false) and when it was applied (true): throws what the call throws.
   std::function<void(std::string const& call, bool applied)> fault;
 
@@ -67,6 +72,8 @@ class FakeTables final : public TableOperations {
       auto const& rows = there->second.rows;
       found->state = rows.empty() ? TableState::empty() : TableState::with_rows(rows.front().generation.value_or(0));
       if (auto const note = notes.find(table); note != notes.end()) found->take_note(note->second);
+      found->keeps_rows_out = keeps_rows_out;
+      found->may_keep_rows_out = may_keep_rows_out;
     }
     co_return found;
   }
@@ -121,9 +128,9 @@ class FakeTables final : public TableOperations {
     co_return end("drop " + to_string(table));
   }
 
-  awaitable<void> copy_in(CopyIn rows) override {
+  awaitable<RowCounts> copy_in(CopyIn rows) override {
     begin("copy_in");
-    Table& there = existing(rows.table);
+    Table const& there = existing(rows.table);
     IntervalSet numbers = marks_[key_of(rows.mark)];
     std::vector<StoredRow> made;  // all or none
     for (Record const& record : rows.records) {
@@ -133,9 +140,10 @@ class FakeTables final : public TableOperations {
       made.push_back(stored(rows.rows->read(record), *rows.schema));
       give_all_columns(made.back(), there.schema);
     }
+    RowCounts const counts = put(std::move(made), rows.table, {});
     marks_[key_of(rows.mark)] = std::move(numbers);
-    std::ranges::move(made, std::back_inserter(there.rows));
-    co_return end(fmt::format("copy {} rows into {}", rows.records.size(), to_string(rows.table)));
+    end(fmt::format("copy {} rows into {}", rows.records.size(), to_string(rows.table)));
+    co_return counts;
   }
 
   awaitable<IntervalSet> numbers_of(BatchMark mark) override {
@@ -152,23 +160,25 @@ class FakeTables final : public TableOperations {
     co_return end("");
   }
 
-  awaitable<void> move_rows(TableName from, TableName to, TableSchema schema) override {
+  awaitable<RowCounts> move_rows(TableName from, TableName to, TableSchema schema) override {
     begin("move_rows");
-    Table& source = existing(from);
-    Table& target = existing(to);
+    std::vector<StoredRow> moved = existing(from).rows;
+    Table const& target = existing(to);
     require_columns(target.schema, schema, to);
-    for (StoredRow& row : source.rows) {
+    take_columns(from, to);
+    for (StoredRow& row : moved) {
       row.read_order.reset();
       row.deleted.reset();
+      give_all_columns(row, target.schema);
     }
-    take_columns(from, to);
-    for (StoredRow& row : source.rows) give_all_columns(row, target.schema);
-    std::ranges::move(source.rows, std::back_inserter(target.rows));
+    RowCounts const counts = put(std::move(moved), to, {});
     forget(from);
-    co_return end(fmt::format("move {} to {}", to_string(from), to_string(to)));
+    end(fmt::format("move {} to {}", to_string(from), to_string(to)));
+    co_return counts;
   }
 
-  awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) override {
+  awaitable<RowCounts> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule,
+                              Source source) override {
     begin("upsert");
     Table& target = existing(to);
     require_columns(target.schema, schema, to);
@@ -185,23 +195,28 @@ class FakeTables final : public TableOperations {
     };
     for (StoredRow const& row : existing(from).rows) consider(row, key_of(row, rule, schema));
     std::map<Key, StoredRow> old;
-    std::erase_if(target.rows, [&](StoredRow const& row) {
+    std::set<std::size_t> replaced;
+    for (std::size_t place = 0; place < target.rows.size(); ++place) {
+      StoredRow const& row = target.rows[place];
       Key key = key_of(row, rule, schema);
-      if (!newest.contains(key)) return false;
+      if (!newest.contains(key)) continue;
       old.insert_or_assign(key, row);
       consider(row, std::move(key));
-      return true;
-    });
+      replaced.insert(place);
+    }
+    std::vector<StoredRow> chosen;
     for (auto& [key, row] : newest) {
       row.read_order.reset();
       bool const is_deleted = says_deleted(row, rule);
       row.deleted.reset();
       if (auto const before = old.find(key); before != old.end()) row.values.merge(before->second.values);
       give_all_columns(row, target.schema);
-      if (!is_deleted) target.rows.push_back(std::move(row));
+      if (!is_deleted) chosen.push_back(std::move(row));
     }
+    RowCounts const counts = put(std::move(chosen), to, replaced);
     if (source == Source::is_dropped) forget(from);
-    co_return end(fmt::format("upsert {} into {}", to_string(from), to_string(to)));
+    end(fmt::format("upsert {} into {}", to_string(from), to_string(to)));
+    co_return counts;
   }
 
   awaitable<void> replace(TableName target, TableName source, std::optional<TableName> done_with) override {
@@ -224,6 +239,21 @@ class FakeTables final : public TableOperations {
   using Key = std::vector<std::optional<std::string>>;
   using MarkKey = std::tuple<std::string, std::string, std::uint64_t>;
   static MarkKey key_of(BatchMark const& mark) { return {mark.stream, mark.run, mark.batch}; }
+
+  /// Writes rows in the place of those that are replaced: all of it, or nothing.
+  RowCounts put(std::vector<StoredRow> rows, TableName const& table, std::set<std::size_t> const& replaced) {
+    RowCounts counts;
+    counts.to_write = rows.size();
+    counts.to_delete = counts.deleted = replaced.size();
+    if (leaves_out) std::erase_if(rows, [&](StoredRow const& row) { return leaves_out(table, row); });
+    counts.written = rows.size();
+    if (looks_at_counts) counts.require_whole(table);
+    std::vector<StoredRow>& there = existing(table).rows;
+    std::size_t place = 0;
+    std::erase_if(there, [&](StoredRow const&) { return replaced.contains(place++); });
+    std::ranges::move(rows, std::back_inserter(there));
+    return counts;
+  }
 
   void alter_one(TableAlteration asked) {
     auto& [table, change, wanted, note] = asked;

@@ -633,6 +633,72 @@ TEST_F(TableDestinationTest, TheFirstBatchesOfTwoProcessesAreNotTheSame) {
   EXPECT_EQ(rows().size(), 2U);
 }
 
+// ---- rows that are left out in silence ----
+
+TEST_F(TableDestinationTest, AStoreThatLeavesRowsOutAndCommitsIsFoundOut) {
+  struct Step {
+    char const* name;
+    DestinationSyncMode mode;
+    std::int64_t minimum;
+    TableName StreamTables::* into;  // rows do not get into this one
+  };
+  for (Step const& step : {Step{"a batch", append, 0, &StreamTables::final_table},
+                           Step{"a batch that waits", dedup, 0, &StreamTables::work_table},
+                           Step{"a merge", dedup, 0, &StreamTables::final_table},
+                           Step{"a merge into a new table", dedup, 2, &StreamTables::swap_table}}) {
+    SCOPED_TRACE(step.name);
+    store = FakeTables();
+    store.looks_at_counts = false;
+    in(step.mode, 2, step.minimum);
+    store.leaves_out = [&](TableName const& table, FakeTables::StoredRow const& row) {
+      return table == destination->tables_of(of->descriptor).*step.into && row.values.at(Identifier("id")) == "2";
+    };
+    begin();
+    try {
+      load({{R"({"id":1})"}, {R"({"id":2})"}});
+      close();
+      ADD_FAILURE() << "nobody has noticed";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      EXPECT_NE(error.message().find("2 rows were to be written, and 1 were"), std::string::npos) << error.message();
+    }
+  }
+}
+
+TEST_F(TableDestinationTest, ATableThatKeepsRowsOutIsRefusedUnlessItIsReplaced) {
+  for (Kind const& kind : kinds) {
+    SCOPED_TRACE(kind.name);
+    store = FakeTables();
+    in(kind.mode, 1, 0);
+    sync({{R"({"id":1})"}});
+    store.keeps_rows_out = {"the rule audit"};
+    in(kind.mode, 2, kind.refresh ? 2 : 0);
+    if (kind.refresh) {
+      begin();
+      continue;
+    }
+    try {
+      begin();
+      ADD_FAILURE() << "it was taken";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      EXPECT_NE(error.message().find("stream users: main.users has the rule audit"), std::string::npos)
+          << error.message();
+    }
+  }
+}
+
+TEST_F(TableDestinationTest, WhatCouldKeepRowsOutIsToldOnce) {
+  std::vector<std::string> told;
+  settings.notices.listen([&](Notice const& notice) { told.push_back(notice.text); });
+  sync({{R"({"id":1})"}});
+  store.may_keep_rows_out = {"the trigger check_users"};
+  begin();
+  simulation.run_coroutine(loader->start());
+  EXPECT_EQ(told, (Rows{"stream users: main.users has the trigger check_users: where rows are left out by it, the sync "
+                        "fails"}));
+}
+
 // ---- whatever fails ----
 
 // Two syncs, each of two rows. In the second one the process dies, or the store fails, before or after any of its

@@ -44,6 +44,9 @@ class TableStore {
 
   /// Those that have a meaning in its SQL, but for names that it cannot have, or that NameRules keeps from it.
   virtual std::vector<std::string> words() { return {"select", "TRUE", "column1"}; }
+  /// From now on rows of the id 2 are left out when they are written to the table, without an error.
+  virtual void leave_out_rows(TableName const& table) = 0;
+
   /// Of these, the ones that are no names unless they are quoted.
   virtual std::vector<std::string> reserved_words() { return words(); }
 };
@@ -104,8 +107,8 @@ class TableOperationsContract : public ::testing::TestWithParam<MakeTableStore> 
     return schema;
   }
 
-  void copy(TableName const& table, std::vector<SentRecord> const& sent, BatchMark mark = BatchMark(),
-            RecordNumber first = 0) {
+  RowCounts copy(TableName const& table, std::vector<SentRecord> const& sent, BatchMark mark = BatchMark(),
+                 RecordNumber first = 0) {
     if (mark.stream.empty()) mark = BatchMark("main.users", "run", ++last_batch);
     bool const waits = run(operations.find(table))->schema.columns.size() == waiting_schema().columns.size();
     CopyIn rows;
@@ -115,7 +118,14 @@ class TableOperationsContract : public ::testing::TestWithParam<MakeTableStore> 
                                             waits ? std::optional<std::int64_t>(0) : std::nullopt);
     rows.records = batch_of(sent, std::make_shared<DestinationStream const>(stream), BatchId(1), first);
     rows.mark = mark;
-    run(operations.copy_in(std::move(rows)));
+    return run(operations.copy_in(std::move(rows)));
+  }
+
+  static RowCounts counted(std::uint64_t written, std::uint64_t deleted) {
+    RowCounts counts;
+    counts.to_write = counts.written = written;
+    counts.to_delete = counts.deleted = deleted;
+    return counts;
   }
 
   std::vector<std::string> rows(TableName const& table) {
@@ -275,6 +285,47 @@ TEST_P(TableOperationsContract, OfABatchWithARecordThatIsRefusedNothingIsLoaded)
   EXPECT_EQ(run(operations.numbers_of(mark)).count(), 0U);
   copy(table, {{R"({"id":1})"}, {R"({"id":2})"}}, mark);
   EXPECT_EQ(run(operations.numbers_of(mark)).count(), 2U);
+}
+
+TEST_P(TableOperationsContract, RowsThatAreLeftOutInSilenceAreAnErrorAndNothingIsChanged) {
+  TableName const to = make("to", {Identifier("id")});
+  TableName const from = make_waiting("from");
+  copy(from, {{R"({"id":1,"at":1})"}, {R"({"id":2,"at":1})"}, {R"({"id":3,"at":1})"}, {R"({"id":4,"at":1})"}});
+  store->leave_out_rows(to);
+  BatchMark const mark("main.users", "run", 100);
+  auto const expect_refusal = [&](std::function<void()> const& call) {
+    try {
+      call();
+      FAIL() << "nothing was said of the rows that were left out";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.error_class(), ErrorClass::config) << error.message();
+      EXPECT_NE(error.message().find(to_string(to)), std::string::npos) << error.message();
+    }
+    EXPECT_EQ(rows(to), Rows{});
+    EXPECT_EQ(rows(from).size(), 4U);
+  };
+  expect_refusal([&] { copy(to, {{R"({"id":1})"}, {R"({"id":2})"}}, mark); });
+  EXPECT_EQ(run(operations.numbers_of(mark)).count(), 0U);
+  expect_refusal([&] { run(operations.move_rows(from, to, usual_schema({Identifier("id")}))); });
+  expect_refusal([&] {
+    run(operations.upsert(from, to, usual_schema({Identifier("id")}), rule(), TableOperations::Source::is_dropped));
+  });
+}
+
+TEST_P(TableOperationsContract, WhatWasWrittenIsCounted) {
+  TableName const to = make("to", {Identifier("id")});
+  TableName const from = make_waiting("from");
+  TableName const more = make("more");
+  EXPECT_EQ(copy(to, {{R"({"id":1,"at":1})"}, {R"({"id":2,"at":9})"}}), counted(2, 0));
+  EXPECT_EQ(copy(more, {{R"({"id":7})"}, {R"({"id":8})"}, {R"({"id":9})"}}), counted(3, 0));
+  EXPECT_EQ(run(operations.move_rows(more, to, usual_schema({Identifier("id")}))), counted(3, 0));
+  copy(from, {{R"({"id":1,"at":2})"}, {R"({"id":1,"at":3})"}, {R"({"id":3,"at":1})"}});
+  RowCounts const merged =
+      run(operations.upsert(from, to, usual_schema({Identifier("id")}), rule(), TableOperations::Source::is_dropped));
+  EXPECT_EQ(merged.written, 2U);  // of the keys 1 and 3
+  EXPECT_EQ(merged.to_write, 2U);
+  EXPECT_EQ(merged.deleted, merged.to_delete);
+  EXPECT_EQ(rows(to).size(), 6U);
 }
 
 TEST_P(TableOperationsContract, MovedRowsAreInTheOtherTable) {

@@ -35,6 +35,10 @@ struct ExistingTable {
   /// What another table that takes this one's place cannot have: "the generated column total", "the constraint
   /// users_pkey". For messages.
   std::vector<std::string> immovable;
+  /// What keeps rows out of it, or hides them, without an error: "the rule audit", "row security". For messages.
+  std::vector<std::string> keeps_rows_out;
+  /// What somebody else has written that may do so: "the trigger check_users". For messages.
+  std::vector<std::string> may_keep_rows_out;
 
   /// Sets owner and fields. The store wins over the note: a column that is not there is not in `fields`, since it was
   /// dropped, or is a user's under its new name.
@@ -59,6 +63,26 @@ struct TableAlteration {
 
 /// Errors: Error(config) which names the table and these parts of it (ExistingTable::immovable), if there are any.
 void refuse_immovable(TableName const& table, std::vector<std::string> const& parts);
+
+/// Errors: Error(config) which names the stream, the table and what keeps rows out of it, if there is any.
+void refuse_what_keeps_rows_out(StreamDescriptor const& stream, TableName const& table,
+                                std::vector<std::string> const& obstacles);
+
+/// How many rows a call was to write and to delete, and how many the store says it has. They differ where somebody has
+/// made a trigger or a rule that leaves rows out without an error.
+struct RowCounts {
+  RowCounts() = default;
+
+  std::uint64_t to_write = 0;
+  std::uint64_t written = 0;  ///< inserted, or updated in place
+  std::uint64_t to_delete = 0;
+  std::uint64_t deleted = 0;
+
+  /// To be called in the transaction, before it is committed: rows that are not there must not be marked, and those
+  /// that they came from must not be dropped. Errors: Error(config) which names the table, where the counts differ.
+  void require_whole(TableName const& table) const;
+  friend bool operator==(RowCounts const&, RowCounts const&) = default;
+};
 
 /// Which batch some rows came with. Kept in the store in the same transaction as the rows, so that a batch whose
 /// outcome nobody knows, or that an earlier process may have loaded, is loaded once.
@@ -109,6 +133,8 @@ struct UpsertRule {
 /// are
 ///          both or neither. It lives as long as the table, and goes where the table goes. It is kept beside the table
 ///          ("_landfall_owners" in its schema), so that another default schema finds other notes.
+/// Counts:  what a store answers of the rows it has written is compared with what it was to write, here too: nothing is
+///          acknowledged that a store has left out in silence. RowCounts::require_whole() is for the store itself.
 /// Repeats: a call whose outcome nobody knows is made again: create() of what is there with this schema already, and
 ///          drop() of what is not, do nothing but to write the note.
 /// Threads: any number of calls at once, of different streams; one at a time for a stream, but for copy_in().
@@ -146,15 +172,17 @@ class TableOperations {
   virtual awaitable<void> drop(TableName table) = 0;
 
   /// Appends rows and their mark. Errors: also what TableRows::read() throws, as it is; RejectedRecords for those that
-  /// a constraint of somebody else's does not let in. Then nothing was appended.
-  virtual awaitable<void> copy_in(CopyIn rows) = 0;
+  /// a constraint of somebody else's does not let in; RowCounts::require_whole(). Then nothing was appended.
+  /// Returns: of how many records the rows are there.
+  virtual awaitable<RowCounts> copy_in(CopyIn rows) = 0;
   /// The numbers of the records that came with this batch.
   virtual awaitable<IntervalSet> numbers_of(BatchMark mark) = 0;
   /// Drops the marks of a stream that have a run: those of earlier processes.
   virtual awaitable<void> forget_runs(std::string stream) = 0;
 
-  /// Appends all rows of `from`, of the columns of `schema`, to `to`, and drops `from`.
-  virtual awaitable<void> move_rows(TableName from, TableName to, TableSchema schema) = 0;
+  /// Appends all rows of `from`, of the columns of `schema`, to `to`, and drops `from`. Errors:
+  /// RowCounts::require_whole(), and both tables stay as they are.
+  virtual awaitable<RowCounts> move_rows(TableName from, TableName to, TableSchema schema) = 0;
   /// What becomes of the table that rows were taken from.
   enum class Source { stays, is_dropped };
 
@@ -163,8 +191,10 @@ class TableOperations {
   /// UpsertRule); what is in `to` was read before. Keys are equal when their nulls are, too. Columns of `from` beside
   /// the schema, of fields that left it while rows waited, go along: a null there takes no value away, neither one of
   /// `to` nor one of an older row that waits. Rows of other keys stay as they are. Its cost is that of `from`, not of
-  /// `to`.
-  virtual awaitable<void> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule, Source source) = 0;
+  /// `to`. Errors: RowCounts::require_whole(), and both tables stay as they are.
+  /// Returns: rows to be written are those that were chosen, rows to be deleted those in whose place they come.
+  virtual awaitable<RowCounts> upsert(TableName from, TableName to, TableSchema schema, UpsertRule rule,
+                                      Source source) = 0;
   /// `source` becomes `target`, with its note, and `done_with`, if it is named, is dropped. Readers of `target` see all
   /// old rows until they see all new ones. Errors: as refuse_immovable(), also where somebody has made such a part
   /// after `target` was found; both tables stay as they are.
