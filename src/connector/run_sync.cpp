@@ -311,23 +311,28 @@ void check(DestinationCatalog const& catalog, SyncOptions const& options) {
 
 std::shared_ptr<SpillStorage> spill_storage(SyncOptions const& options) {
   if (options.spill_storage) return options.spill_storage;
-  return std::make_shared<FolderStorage>(options.spill.directory_or_default());
+  auto const when = options.spill.directory.empty() ? FolderStorage::Open::at_first_use : FolderStorage::Open::now;
+  return std::make_shared<FolderStorage>(options.spill.directory_or_default(), when);
 }
 
-/// Otherwise batches stay in memory when the disk cannot be used.
-bool needs_spill(SpillSettings const& spill) {
-  return spill.policy == SpillPolicy::always || (spill.policy != SpillPolicy::never && !spill.directory.empty());
-}
+/// Otherwise batches stay in memory when the disk cannot be used. A directory that was named is looked at in any case:
+/// acknowledged records may wait there.
+bool needs_spill(SpillSettings const& spill) { return spill.policy == SpillPolicy::always || !spill.directory.empty(); }
 
 /// Null: batches stay in memory. Where nobody chose a directory, none is needed.
 awaitable<std::unique_ptr<SpillStore>> open_spill_store(SyncOptions const& options, DestinationCatalog const& catalog,
                                                         Clock& clock) {
-  if (options.spill.policy == SpillPolicy::never) co_return nullptr;
+  if (options.spill.policy == SpillPolicy::never && !needs_spill(options.spill)) co_return nullptr;
   std::optional<Error> failure;
   try {
     auto store = std::make_unique<SpillStore>(options.spill, spill_storage(options), clock, catalog);
     co_await store->open();
-    co_return store;
+    SpillRecovery const& recovered = store->recovered();
+    bool const has_news = options.spill.resume || !recovered.discarded.empty();
+    if (has_news && options.on_resume) options.on_resume(recovered);
+    if (options.spill.policy != SpillPolicy::never) co_return store;
+    co_await store->close();
+    co_return nullptr;
   } catch (Error const& error) {
     failure = error;
   }
@@ -360,8 +365,6 @@ awaitable<SyncReport> run_sync(Destination& destination, ByteSource& source, Mes
   auto executor = co_await asio::this_coro::executor;
   std::unique_ptr<SpillStore> spill_store = co_await open_spill_store(options, catalog, clock);
   auto const on_spill_failure = options.on_spill_failure;
-  bool const has_news = spill_store && (options.spill.resume || !spill_store->recovered().discarded.empty());
-  if (has_news && options.on_resume) options.on_resume(spill_store->recovered());
   auto assembly = std::make_unique<SyncAssembly>(executor, destination, source, sink, clock, std::move(catalog),
                                                  std::move(options), spill_store.get());
   TaskLauncher& launcher = assembly->launcher();

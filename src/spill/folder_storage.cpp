@@ -227,13 +227,22 @@ std::unique_ptr<SpillFile> open_file(int directory, std::string const& folder, s
 
 }  // namespace
 
-FolderStorage::FolderStorage(std::string directory) : directory_(std::move(directory)) {
+FolderStorage::FolderStorage(std::string directory, Open when) : directory_(std::move(directory)) {
+  if (when == Open::now) descriptor();
+}
+
+FolderStorage::~FolderStorage() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+int FolderStorage::descriptor() {
+  std::lock_guard const lock(mutex_);
+  if (descriptor_ >= 0) return descriptor_;
   // Symbolic links are followed here: this one the user has named.
   descriptor_ = uninterrupted([&] { return ::open(directory_.c_str(), folder_flags); });
   if (descriptor_ < 0) throw_io_error(errno, "open the directory", directory_);
+  return descriptor_;
 }
-
-FolderStorage::~FolderStorage() { ::close(descriptor_); }
 
 std::string FolderStorage::path_of(std::string_view folder, std::string_view name) const {
   std::string path = directory_;
@@ -246,11 +255,11 @@ std::string FolderStorage::path_of(std::string_view folder, std::string_view nam
 }
 
 void FolderStorage::blocking_check_writable() {
-  if (::faccessat(descriptor_, ".", W_OK | X_OK, AT_EACCESS) < 0) throw_io_error(errno, "write into", directory_);
+  if (::faccessat(descriptor(), ".", W_OK | X_OK, AT_EACCESS) < 0) throw_io_error(errno, "write into", directory_);
 }
 
 std::vector<std::string> FolderStorage::blocking_list(std::string const& folder) {
-  auto opened = open_folder(descriptor_, folder);
+  auto opened = open_folder(descriptor(), folder);
   std::vector<std::string> names;
   if (!opened && errno == ENOENT) return names;
   if (!opened) throw_io_error(errno, "list", path_of(folder));
@@ -268,35 +277,44 @@ std::vector<std::string> FolderStorage::blocking_list(std::string const& folder)
   return names;
 }
 
+bool FolderStorage::blocking_is_private(std::string const& folder) {
+  struct stat status{};
+  if (::fstatat(descriptor(), folder.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (errno == ENOENT) return false;
+    throw_io_error(errno, "look at", path_of(folder));
+  }
+  return S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
 bool FolderStorage::blocking_make_folder(std::string const& folder) {
-  if (::mkdirat(descriptor_, folder.c_str(), 0700) == 0) return true;
+  if (::mkdirat(descriptor(), folder.c_str(), 0700) == 0) return true;
   if (errno == EEXIST) return false;
   throw_io_error(errno, "make the folder", path_of(folder));
 }
 
 bool FolderStorage::blocking_remove_folder(std::string const& folder) {
-  if (::unlinkat(descriptor_, folder.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (::unlinkat(descriptor(), folder.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
   if (errno == ENOTEMPTY || errno == EEXIST) return false;
   throw_io_error(errno, "remove the folder", path_of(folder));
 }
 
 std::unique_ptr<SpillFile> FolderStorage::blocking_create(std::string const& folder, std::string const& name) {
-  return open_file(descriptor_, folder, name, O_CREAT | O_EXCL, path_of(folder, name));
+  return open_file(descriptor(), folder, name, O_CREAT | O_EXCL, path_of(folder, name));
 }
 
 std::unique_ptr<SpillFile> FolderStorage::blocking_open(std::string const& folder, std::string const& name) {
-  return open_file(descriptor_, folder, name, 0, path_of(folder, name));
+  return open_file(descriptor(), folder, name, 0, path_of(folder, name));
 }
 
 void FolderStorage::blocking_rename(std::string const& folder, std::string const& from, std::string const& to) {
-  auto const opened = open_existing_folder(descriptor_, folder, path_of(folder));
+  auto const opened = open_existing_folder(descriptor(), folder, path_of(folder));
   if (::renameat(opened.get(), from.c_str(), opened.get(), to.c_str()) < 0) {
     throw_io_error(errno, "rename", path_of(folder, from));
   }
 }
 
 void FolderStorage::blocking_remove(std::string const& folder, std::string const& name) {
-  auto const opened = open_folder(descriptor_, folder);
+  auto const opened = open_folder(descriptor(), folder);
   if (!opened && errno == ENOENT) return;
   if (!opened) throw_io_error(errno, "remove", path_of(folder, name));
   if (::unlinkat(opened.get(), name.c_str(), 0) < 0 && errno != ENOENT) {
@@ -305,7 +323,7 @@ void FolderStorage::blocking_remove(std::string const& folder, std::string const
 }
 
 void FolderStorage::blocking_sync_folder(std::string const& folder) {
-  auto const opened = open_existing_folder(descriptor_, folder, path_of(folder));
+  auto const opened = open_existing_folder(descriptor(), folder, path_of(folder));
   if (uninterrupted([&] { return ::fsync(opened.get()); }) < 0) throw_io_error(errno, "sync", path_of(folder));
 }
 

@@ -17,7 +17,8 @@ namespace landfall {
 
 void blocking_check_spill(SpillSettings const& settings, SpillStorage& storage) {
   settings.check();
-  storage.blocking_check_writable();
+  if (settings.policy != SpillPolicy::never) storage.blocking_check_writable();
+  if (settings.directory.empty()) return;  // with resume it has one
   std::vector<std::string> discarded;
   if (!settings.resume) {
     blocking_find_without_acknowledged_batches(storage, settings, discarded);

@@ -85,8 +85,11 @@ awaitable<void> SpillStore::Core::open() {
 }
 
 void SpillStore::Core::blocking_open() {
-  storage_->blocking_check_writable();
-  blocking_remove_leftovers(*storage_);
+  if (settings_.directory.empty()) return;  // others use it, too: not before a batch needs it
+  if (settings_.policy != SpillPolicy::never) {
+    storage_->blocking_check_writable();
+    blocking_remove_leftovers(*storage_, Leftovers::all);
+  }
   if (!settings_.resume) return blocking_check_nothing_to_resume();
   try {
     blocking_resume();
@@ -696,7 +699,9 @@ void SpillStore::Core::forget_released_on_lock(std::size_t count) {
 void SpillStore::Core::blocking_begin_log() {
   LANDFALL_ASSERT(!settings_.resume);  // there it is made when the store is opened
   if (!folder_) {
-    folder_.emplace(SpillFolder::blocking_make(*storage_, random_));
+    auto const others = settings_.directory.empty() ? Leftovers::marked : Leftovers::all;
+    if (others == Leftovers::marked) blocking_remove_leftovers(*storage_, others);
+    folder_.emplace(SpillFolder::blocking_make(*storage_, random_, others));
     if (settings_.sync == SpillSync::group) storage_->blocking_sync_folder({});
   }
   auto const durability =

@@ -1,6 +1,7 @@
 #include "spill/spill_folder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +18,7 @@ constexpr std::string_view resume_name = "landfall-resume";
 constexpr std::string_view temporary_prefix = "landfall-spill-";
 constexpr std::size_t hex_digits = 16;
 constexpr std::string_view lock_name = "lock";
+constexpr std::string_view lock_mark = "landfall spill\n";  // content of the lock without resume
 constexpr std::string_view unnamed_suffix = ".new";
 
 bool is_temporary_name(std::string_view name) {
@@ -35,10 +37,20 @@ std::unique_ptr<SpillFile> take_lock(SpillStorage& storage, std::string const& f
   return lock;
 }
 
+/// The lock of a folder in which we never make one; null as above, and when the lock does not say that it is ours.
+std::unique_ptr<SpillFile> take_marked_lock(SpillStorage& storage, std::string const& folder) {
+  if (!storage.blocking_is_private(folder)) return nullptr;
+  auto lock = storage.blocking_open(folder, std::string(lock_name));
+  std::string content(lock_mark.size() + 1, '\0');
+  if (lock) content.resize(lock->blocking_read(0, content));
+  if (!lock || content != lock_mark || !lock->blocking_try_lock() || !lock->blocking_has_name()) return nullptr;
+  return lock;
+}
+
 /// Null also for a folder of another user, and for one that is being made or removed at this moment.
-std::unique_ptr<SpillFile> take_lock_if_allowed(SpillStorage& storage, std::string const& folder) {
+std::unique_ptr<SpillFile> take_lock_if_allowed(SpillStorage& storage, std::string const& folder, Leftovers which) {
   try {
-    return take_lock(storage, folder);
+    return which == Leftovers::marked ? take_marked_lock(storage, folder) : take_lock(storage, folder);
   } catch (Error const&) {
     return nullptr;
   }
@@ -46,13 +58,17 @@ std::unique_ptr<SpillFile> take_lock_if_allowed(SpillStorage& storage, std::stri
 
 }  // namespace
 
-SpillFolder SpillFolder::blocking_make(SpillStorage& storage, RandomNumbers& random) {
+SpillFolder SpillFolder::blocking_make(SpillStorage& storage, RandomNumbers& random, Leftovers found_among) {
   constexpr int most_attempts = 10;
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     auto name = fmt::format("{}{:016x}", temporary_prefix, random.next());
     if (!storage.blocking_make_folder(name)) continue;
     // Before it is locked it looks like what a dead process left, and may be removed.
-    if (auto lock = take_lock(storage, name)) return SpillFolder(storage, std::move(name), std::move(lock));
+    auto lock = take_lock(storage, name);
+    if (!lock) continue;
+    std::array<std::string_view, 1> const pieces{lock_mark};
+    if (found_among == Leftovers::marked) lock->blocking_write(0, pieces);
+    return SpillFolder(storage, std::move(name), std::move(lock));
   }
   throw transient_error("spill: somebody removes each new folder in {} at once", storage.path_of({}));
 }
@@ -75,7 +91,7 @@ std::optional<SpillFolder> SpillFolder::blocking_find_for_resume(SpillStorage& s
   auto const names = storage.blocking_list({});
   if (std::find(names.begin(), names.end(), resume_name) == names.end()) return std::nullopt;
   std::string name(resume_name);
-  auto lock = take_lock_if_allowed(storage, name);
+  auto lock = take_lock(storage, name);
   if (!lock) return std::nullopt;
   return SpillFolder(storage, std::move(name), std::move(lock));
 }
@@ -138,13 +154,12 @@ void SpillFolder::blocking_mark_nothing() {
   AcknowledgedFile(*storage_, name_).blocking_write(AcknowledgedMark());
 }
 
-void blocking_remove_leftovers(SpillStorage& storage) {
+void blocking_remove_leftovers(SpillStorage& storage, Leftovers which) {
   for (auto const& name : storage.blocking_list({})) {
     if (!is_temporary_name(name)) continue;
-    auto lock = take_lock_if_allowed(storage, name);
+    auto lock = take_lock_if_allowed(storage, name, which);
     if (!lock) continue;
     SpillFolder leftover(storage, name, std::move(lock));
-    (void)leftover.blocking_content();
     leftover.blocking_remove();
   }
 }

@@ -18,7 +18,7 @@ namespace landfall {
 //
 //   <directory>/landfall-spill-<16 hex digits>/   one for each store without resume; waste when its lock is free
 //   <directory>/landfall-resume/                  the one with resume
-//       lock                    held by the process that uses the folder
+//       lock                    held by the process that uses the folder; among others' files it says that it is ours
 //       segment-<number>        a segment: SegmentHeader, then frames without a gap
 //       segment-<number>.new    one that is being made; with resume only
 //       acknowledged            with resume only, since version 2: see acknowledged_mark.hpp

@@ -123,6 +123,7 @@ struct Names {
 
 struct FolderNode {
   Names<InodePtr> files;
+  bool is_private = true;
 };
 using FolderPtr = std::shared_ptr<FolderNode>;
 
@@ -348,6 +349,13 @@ void SimulatedDisk::fail_step(std::uint64_t step, DiskFault fault) {
   state_->faults[step] = fault;
 }
 
+void SimulatedDisk::give_away(std::string const& folder) {
+  std::lock_guard const lock(state_->mutex);
+  auto const node = state_->find_folder(folder);
+  LANDFALL_ASSERT(node != nullptr);
+  node->is_private = false;
+}
+
 std::shared_ptr<SimulatedDisk> SimulatedDisk::after_crash(std::uint64_t variant) const {
   std::lock_guard const lock(state_->mutex);
   Crash crash(variant);
@@ -355,6 +363,7 @@ std::shared_ptr<SimulatedDisk> SimulatedDisk::after_crash(std::uint64_t variant)
   std::map<Inode const*, InodePtr> copies;
   for (auto const& [name, folder] : crash.names(state_->folders)) {
     auto copy = std::make_shared<FolderNode>();
+    copy->is_private = folder->is_private;
     for (auto const& [file_name, inode] : crash.names(folder->files)) {
       auto& file = copies[inode.get()];
       if (!file) {
@@ -412,6 +421,13 @@ std::vector<std::string> SimulatedDisk::blocking_list(std::string const& folder)
     for (auto const& [name, inode] : node->files.now) names.push_back(name);
   }
   return names;
+}
+
+bool SimulatedDisk::blocking_is_private(std::string const& folder) {
+  std::lock_guard const lock(state_->mutex);
+  state_->check_power();
+  auto const node = state_->find_folder(folder);
+  return node && node->is_private;
 }
 
 bool SimulatedDisk::blocking_make_folder(std::string const& folder) {

@@ -148,6 +148,21 @@ TEST(Resume, ACheckWithoutResumeRefusesWhatAStartWouldRefuseAndTouchesNothing) {
   EXPECT_TRUE(disk->file_names().empty());
 }
 
+TEST(Resume, AcknowledgedRecordsAreLookedForAlsoWhereNothingIsSpilled) {
+  auto const disk = std::make_shared<SimulatedDisk>();
+  leave_twenty_users(1, disk);
+  for (SpillPolicy const policy : {SpillPolicy::never, SpillPolicy::over_budget, SpillPolicy::always}) {
+    SCOPED_TRACE(to_string(policy));
+    ResumingSync next(2, disk, 1);
+    next.options.spill.resume = false;
+    next.options.spill.policy = policy;
+    EXPECT_THROW(blocking_check_options(next.options, next.destination), Error);
+    EXPECT_THROW(static_cast<void>(next.run()), Error);
+    EXPECT_EQ(next.destination.count("setup"), 0U);
+  }
+  EXPECT_TRUE(ResumingSync(3, disk, 2).run().succeeded());
+}
+
 TEST(Resume, AStopEndsTheSyncWhenWhatWasFoundIsLoaded) {
   for_each_seed([](std::uint64_t seed) {
     auto const disk = std::make_shared<SimulatedDisk>();

@@ -311,7 +311,8 @@ TEST(Spill, ADirectoryThatCannotBeUsedIsAnErrorOnlyWhereItIsNeeded) {
   Row const rows[] = {
       {"always", SpillPolicy::always, "/no/such/folder", true},
       {"over_budget, and it was named", SpillPolicy::over_budget, "/no/such/folder", true},
-      {"never", SpillPolicy::never, "/no/such/folder", false},
+      {"never, but it was named", SpillPolicy::never, "/no/such/folder", true},
+      {"never, and none was named", SpillPolicy::never, "", false},
   };
   for (Row const& row : rows) {
     SCOPED_TRACE(row.name);

@@ -68,6 +68,31 @@ TEST_F(FolderStorageTest, ADirectoryThatIsMissingIsNamed) {
   EXPECT_TRUE(contains(text, "make the directory")) << text;
 }
 
+TEST_F(FolderStorageTest, ADirectoryIsOpenedWhenItIsNeededWhereThatIsWanted) {
+  auto const missing = path / "later";
+  FolderStorage storage(missing.string(), FolderStorage::Open::at_first_use);
+  EXPECT_THROW(storage.blocking_check_writable(), Error);
+  fs::create_directory(missing);
+  EXPECT_NO_THROW(storage.blocking_check_writable());
+}
+
+TEST_F(FolderStorageTest, OnlyAFolderOfThisUserThatNobodyElseMayUseIsPrivate) {
+  FolderStorage storage(path.string());
+  storage.blocking_make_folder("own");
+  EXPECT_TRUE(storage.blocking_is_private("own"));
+  for (auto const right : {fs::perms::group_read, fs::perms::group_write, fs::perms::others_exec}) {
+    fs::permissions(path / "own", fs::perms::owner_all | right);
+    EXPECT_FALSE(storage.blocking_is_private("own"));
+  }
+  fs::create_directory_symlink(path, path / "link");
+  EXPECT_FALSE(storage.blocking_is_private("link"));
+  EXPECT_FALSE(storage.blocking_is_private("missing"));
+  if (::geteuid() != 0) return;  // only root may give it away
+  fs::permissions(path / "own", fs::perms::owner_all);
+  ASSERT_EQ(::chown((path / "own").c_str(), 1, 1), 0);
+  EXPECT_FALSE(storage.blocking_is_private("own"));
+}
+
 TEST_F(FolderStorageTest, AFileIsNoDirectory) {
   std::ofstream(path / "file") << "x";
   auto const text = config_error_of([&] { FolderStorage const storage((path / "file").string()); });

@@ -310,6 +310,7 @@ class VanishingLock final : public SpillStorage {
   std::string path_of(std::string_view f, std::string_view name) const override { return storage_->path_of(f, name); }
   void blocking_check_writable() override { storage_->blocking_check_writable(); }
   std::vector<std::string> blocking_list(std::string const& f) override { return storage_->blocking_list(f); }
+  bool blocking_is_private(std::string const& f) override { return storage_->blocking_is_private(f); }
   bool blocking_make_folder(std::string const& f) override { return storage_->blocking_make_folder(f); }
   bool blocking_remove_folder(std::string const& f) override { return storage_->blocking_remove_folder(f); }
   std::unique_ptr<SpillFile> blocking_create(std::string const& f, std::string const& name) override {

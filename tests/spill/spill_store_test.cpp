@@ -18,6 +18,7 @@
 #include <landfall/spill/folder_storage.hpp>
 #include "spill/acknowledged_mark.hpp"
 #include "spill/spill_fixture.hpp"
+#include "spill/spill_format.hpp"
 
 namespace landfall {
 namespace {
@@ -542,24 +543,83 @@ TEST_F(SpillStoreTest, OtherFoldersInTheDirectoryAreNotTouched) {
   EXPECT_EQ(disk->file_names().size(), 4u);
 }
 
-TEST_F(SpillStoreTest, AForeignFileInOurFolderIsNamedAndNotTouched) {
-  for (auto const* const folder : {"landfall-spill-0123456789abcdef", "landfall-resume"}) {
-    for (bool const with_resume : {false, true}) {
-      SCOPED_TRACE(::testing::Message() << folder << with_resume);
-      disk = std::make_shared<testing::SimulatedDisk>();
-      disk->blocking_make_folder(folder);
-      disk->blocking_create(folder, "segment-00000001");
-      disk->blocking_create(folder, "notes.txt");
-      make(with_resume ? resume_settings() : small_settings());
-      auto const text = error_of([&] { simulation.run_coroutine(store().open()); });
-      EXPECT_TRUE(contains(text, "config: ")) << text;
-      EXPECT_TRUE(contains(text, std::string(folder) + "/notes.txt is not a file of landfall")) << text;
-      simulation.run_coroutine(store().close());
-      EXPECT_NE(disk->blocking_open(folder, "notes.txt"), nullptr);
-      EXPECT_NE(disk->blocking_open(folder, "segment-00000001"), nullptr);
-      kill();
-    }
+TEST_F(SpillStoreTest, AForeignFileInTheFolderWithResumeIsNamedAndNotTouched) {
+  auto const folder = "landfall-resume";
+  for (bool const with_resume : {false, true}) {
+    SCOPED_TRACE(with_resume);
+    disk = std::make_shared<testing::SimulatedDisk>();
+    disk->blocking_make_folder(folder);
+    disk->blocking_create(folder, "segment-00000001");
+    disk->blocking_create(folder, "notes.txt");
+    make(with_resume ? resume_settings() : small_settings());
+    auto const text = error_of([&] { simulation.run_coroutine(store().open()); });
+    EXPECT_TRUE(contains(text, "config: ")) << text;
+    EXPECT_TRUE(contains(text, std::string(folder) + "/notes.txt is not a file of landfall")) << text;
+    simulation.run_coroutine(store().close());
+    EXPECT_NE(disk->blocking_open(folder, "notes.txt"), nullptr);
+    EXPECT_NE(disk->blocking_open(folder, "segment-00000001"), nullptr);
+    kill();
   }
+}
+
+TEST_F(SpillStoreTest, AForeignFileInWhatADeadProcessLeftIsNoHarm) {
+  auto const folder = "landfall-spill-0123456789abcdef";
+  disk->blocking_make_folder(folder);
+  disk->blocking_create(folder, "notes.txt");
+  open(small_settings());
+  write(batch(0, 1, 0, {"{}"}));
+  close();
+  EXPECT_NE(disk->blocking_open(folder, "notes.txt"), nullptr);
+}
+
+// ---- the system's folder for temporary files ----
+
+SpillSettings temporary_settings() {
+  auto settings = small_settings();
+  settings.directory.clear();
+  return settings;
+}
+
+TEST_F(SpillStoreTest, WhereNoDirectoryWasNamedNothingIsTouchedBeforeABatchGoesToDisk) {
+  disk->cut_power_after(0);  // whatever is asked of it throws
+  open(temporary_settings());
+  EXPECT_FALSE(disk->power_is_cut());
+  disk->restore_power();
+  write(batch(0, 1, 0, {"{}"}));
+  EXPECT_EQ(disk->file_names().size(), 2u);
+  close();
+  EXPECT_TRUE(disk->blocking_list("").empty());
+}
+
+TEST_F(SpillStoreTest, AmongOthersFilesOnlyMarkedFoldersOfThisUserAreRemoved) {
+  open(temporary_settings());
+  write(batch(0, 1, 0, {"{}"}));
+  kill();
+  auto const own = disk->blocking_list("").at(0);
+  open(temporary_settings());
+  write(batch(0, 1, 0, {"{}"}));
+  kill();
+  EXPECT_TRUE(disk->blocking_list(own).empty()) << "what a dead process left";
+  auto const given_away = disk->blocking_list("").at(0);
+  disk->give_away(given_away);
+  struct Row {
+    char const* name;
+    bool has_lock;
+  };
+  Row const rows[] = {{"landfall-spill-0000000000000001", false}, {"landfall-spill-0000000000000002", true}};
+  for (Row const& row : rows) {
+    disk->blocking_make_folder(row.name);
+    disk->blocking_create(row.name, segment_name(1));
+    if (row.has_lock) disk->blocking_create(row.name, "lock");
+  }
+  disk->blocking_make_folder("landfall-resume");
+  disk->blocking_create("landfall-resume", "notes.txt");
+  auto const files = disk->file_names();
+  open(temporary_settings());
+  write(batch(0, 1, 0, {"{}"}));
+  EXPECT_EQ(disk->file_names().size(), files.size() + 2);
+  close();
+  EXPECT_EQ(disk->file_names(), files);
 }
 
 TEST_F(SpillStoreTest, SettingsThatContradictEachOtherAreRefusedBeforeAnythingIsTouched) {

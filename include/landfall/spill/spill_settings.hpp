@@ -34,7 +34,8 @@ struct SpillSettings {
 
   SpillPolicy policy = SpillPolicy::over_budget;
   SpillSync sync = SpillSync::none;
-  std::string directory;             ///< must exist; empty: the system's folder for temporary files
+  std::string directory;             ///< must exist; empty: the system's folder for temporary files, which is not even
+                                     ///< opened before a batch goes there
   std::uint64_t max_disk_bytes = 0;  ///< of all files of this store together; 0: what the disk has
 
   /// A durable batch counts as persisted, because the next start loads it before it reads any input. Only with

@@ -66,6 +66,9 @@ class SpillStorage {
   /// Names of all that is in the folder, in any order; none when the folder does not exist.
   virtual std::vector<std::string> blocking_list(std::string const& folder) = 0;
 
+  /// The folder is there, belongs to the user of this process, and nobody else may use it.
+  virtual bool blocking_is_private(std::string const& folder) = 0;
+
   /// False when something of that name is there already.
   virtual bool blocking_make_folder(std::string const& folder) = 0;
 

@@ -68,13 +68,14 @@ class SpillStore {
   SpillStore& operator=(SpillStore const&) = delete;
   ~SpillStore();
 
-  /// First, once. Removes what dead processes left, and with resume finds what is still to be loaded.
+  /// First, once. Removes what dead processes left, and with resume finds what is still to be loaded. Where no
+  /// directory was named nothing is done before the first write.
   ///
   /// Errors: Error(config) for settings that contradict each other, a directory that cannot be written, a file that is
-  ///         not ours in our folder (it is named, and never touched), acknowledged batches of another catalog or
-  ///         generation, and acknowledged batches without `resume`: these are never removed; and acknowledged batches
-  ///         that are damaged or gone (without discard_damaged): it names file, batches, records and the way out.
-  ///         Error(transient) with resume, when another process holds the folder.
+  ///         not ours in the folder with resume (it is named, and never touched), acknowledged batches of another
+  ///         catalog or generation, and acknowledged batches without `resume`: these are never removed; and
+  ///         acknowledged batches that are damaged or gone (without discard_damaged): it names file, batches, records
+  ///         and the way out. Error(transient) with resume, when another process holds the folder.
   awaitable<void> open();
 
   /// The same from open() to the end. Without resume: nothing to load, all positions 0.

@@ -51,6 +51,9 @@ class SimulatedDisk final : public SpillStorage {
 
   void fail_step(std::uint64_t step, DiskFault fault);
 
+  /// The folder is another user's from now on, who lets everybody use it.
+  void give_away(std::string const& folder);
+
   /// One of the disks that may be found after a crash now. `variant` 0: nothing that was not synced is there; 1: all of
   /// it; 2: all names, but no byte that was not synced; 3: all bytes, but only the names that were synced; greater:
   /// drawn from that number, the same one each time.
@@ -65,6 +68,7 @@ class SimulatedDisk final : public SpillStorage {
   std::string path_of(std::string_view folder, std::string_view name = {}) const override;
   void blocking_check_writable() override;
   std::vector<std::string> blocking_list(std::string const& folder) override;
+  bool blocking_is_private(std::string const& folder) override;
   bool blocking_make_folder(std::string const& folder) override;
   bool blocking_remove_folder(std::string const& folder) override;
   std::unique_ptr<SpillFile> blocking_create(std::string const& folder, std::string const& name) override;
