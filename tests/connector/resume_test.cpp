@@ -163,6 +163,43 @@ TEST(Resume, AcknowledgedRecordsAreLookedForAlsoWhereNothingIsSpilled) {
   EXPECT_TRUE(ResumingSync(3, disk, 2).run().succeeded());
 }
 
+// Between two processes somebody cuts the newest segment, anywhere: the next sync loads all that was acknowledged, or
+// it does nothing and says why; what is given up is what it has named.
+TEST(Resume, AcknowledgedRecordsAreNeverMissedInSilenceWhereverASegmentIsCut) {
+  auto const folder = "landfall-resume";
+  auto const newest_of = [&](SimulatedDisk& disk) {
+    return disk.blocking_open(folder, disk.blocking_list(folder).back());
+  };
+  auto const disk = std::make_shared<SimulatedDisk>();
+  leave_twenty_users(1, disk);
+  std::uint64_t refused = 0;
+  auto const size = newest_of(*disk)->blocking_size();
+  for (std::uint64_t cut = 0; cut <= size; cut += 1 + cut / 16) {
+    SCOPED_TRACE(cut);
+    auto const damaged = disk->after_crash(0);
+    newest_of(*damaged)->blocking_truncate(size - cut);
+    ResumingSync next(2 + cut, damaged, 1);
+    try {
+      EXPECT_TRUE(next.run().succeeded());
+      EXPECT_EQ(next.loaded("users"), numbers_until(20));
+      continue;
+    } catch (Error const& error) {
+      ++refused;
+      EXPECT_EQ(error.error_class(), ErrorClass::config);
+      EXPECT_NE(std::string(error.what()).find("of users"), std::string::npos) << error.what();
+      EXPECT_EQ(next.destination.count("setup"), 0U);
+    }
+    ResumingSync discarding(3 + cut, damaged, 2);
+    discarding.options.spill.discard_damaged = true;
+    std::size_t notices = 0;
+    discarding.options.on_resume = [&](SpillRecovery const& recovery) { notices = recovery.discarded.size(); };
+    EXPECT_TRUE(discarding.run().succeeded());
+    EXPECT_EQ(notices, 1U);
+    EXPECT_EQ(discarding.loaded("users"), numbers_until(static_cast<int>(discarding.loaded("users").size())));
+  }
+  EXPECT_GT(refused, 10U);
+}
+
 TEST(Resume, AStopEndsTheSyncWhenWhatWasFoundIsLoaded) {
   for_each_seed([](std::uint64_t seed) {
     auto const disk = std::make_shared<SimulatedDisk>();

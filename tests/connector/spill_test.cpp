@@ -320,6 +320,9 @@ TEST(Spill, ADirectoryThatCannotBeUsedIsAnErrorOnlyWhereItIsNeeded) {
     sync.options.spill.directory = row.directory;
     sync.options.spill_storage = nullptr;
     sync.source.lines({record("users", 1)});
+    if (row.fails) {
+      EXPECT_THROW(blocking_check_options(sync.options, sync.destination), Error);
+    }
     try {
       EXPECT_TRUE(sync.run().succeeded());
       EXPECT_FALSE(row.fails);
