@@ -100,7 +100,10 @@ std::string read_file(char const* what, std::string const& path, std::size_t lar
   struct stat status{};
   std::string content;
   std::array<char, 64 << 10> room;
-  bool is_larger = ::fstat(file.get(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) > largest;
+  std::uint64_t const size = ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+  bool is_larger = size > largest;
+  // Large ones are not moved as they grow: twice their bytes would be held.
+  if (!is_larger) content.reserve(size + 64);  // a parser may append to it
   for (;;) {
     if (is_larger) {
       throw config_error("the {} file '{}' is larger than {} MiB: name the right file", what, path, largest >> 20);
@@ -348,7 +351,8 @@ std::unique_ptr<RejectFile> open_reject_file(Run const& run, Configuration const
 
 Order read_order(Run const& run) {
   auto configuration = read_configuration(run);
-  auto catalog = DestinationCatalog::parse(read_file("catalog", run.command_line.catalog_path, largest_catalog));
+  auto catalog = DestinationCatalog::parse(
+      std::make_shared<std::string>(read_file("catalog", run.command_line.catalog_path, largest_catalog)));
   auto options = sync_options(configuration, process_environment);
   wait_for_readers_as_in(run, options);
   auto reject_file = open_reject_file(run, configuration);

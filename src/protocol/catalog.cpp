@@ -1,17 +1,23 @@
 #include <landfall/protocol/catalog.hpp>
 
+#include <algorithm>
 #include <array>
+#include <span>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 #include <boost/json/array.hpp>
-#include <boost/json/parser.hpp>
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
 #include <landfall/runtime/error.hpp>
 
 #include "protocol/input_format.hpp"
 #include "protocol/lone_surrogates.hpp"
+#include "protocol/null_handler.hpp"
+#include "protocol/valid_json.hpp"
 
 namespace landfall {
 namespace {
@@ -21,18 +27,48 @@ constexpr std::array all_destination_sync_modes = {DestinationSyncMode::append, 
                                                    DestinationSyncMode::append_dedup, DestinationSyncMode::update,
                                                    DestinationSyncMode::soft_delete};
 
-boost::json::value parse_document(std::string_view json) {
-  if (auto const foreign = foreign_format("the catalog", json)) throw Error(*foreign);
-  json = without_byte_order_mark(json);
-  boost::json::parse_options options;
-  options.max_depth = 512;  // schemas nest deeper than the 32 levels of the default
-  boost::json::parser parser({}, options);
+/// Errors: Error(config) with the byte where it breaks.
+void require_valid(std::string_view json) {
+  boost::json::basic_parser<NullHandler> parser(valid_json::parse_options());
   boost::json::error_code code;
-  std::string const text = without_lone_surrogates(json);  // the parser takes none
-  std::size_t const offset = parser.write_some(text, code);
+  std::size_t const offset = parser.write_some(false, json.data(), json.size(), code);
   if (!code && offset < json.size()) code = boost::json::error::extra_data;
   if (code) throw config_error("the catalog is no valid JSON: {} (byte {})", code.message(), offset);
-  return parser.release();
+}
+
+/// What parsers take, of a text that may change.
+std::string_view prepare(std::string& text) {
+  if (auto const foreign = foreign_format("the catalog", text)) throw Error(*foreign);
+  constexpr std::size_t readable_behind = 16;  // see has_lone_surrogate()
+  std::size_t const size = text.size();
+  text.append(readable_behind, ' ');
+  std::string_view const json = without_byte_order_mark(std::string_view(text).substr(0, size));
+  auto const begin = static_cast<std::size_t>(json.data() - text.data());
+  if (has_lone_surrogate(json)) replace_lone_surrogates(text.data() + begin, json.size());  // no parser takes one
+  require_valid(json);
+  return json.substr(valid_json::behind_space(json, 0));
+}
+
+/// An object with these members alone. A schema is not parsed: {} stands for it.
+boost::json::object parse_members(std::string_view object, std::span<std::string_view const> names) {
+  boost::json::object members;
+  valid_json::each_member(object, [&](std::string_view quoted_name, std::string_view value) {
+    std::string const name = valid_json::unquoted(quoted_name);
+    if (std::ranges::find(names, name) == names.end()) return;
+    bool const is_large = (name == "json_schema" || name == "stream") && value.front() == '{';
+    members.insert_or_assign(name, is_large ? boost::json::value(boost::json::object())
+                                            : boost::json::parse(value, {}, valid_json::parse_options()));
+  });
+  return members;
+}
+
+/// The text of a member; of a name that occurs twice the last value counts.
+std::string_view text_of(std::string_view object, std::string_view wanted) {
+  std::string_view found;
+  valid_json::each_member(object, [&](std::string_view name, std::string_view value) {
+    if (valid_json::unquoted(name) == wanted) found = value;
+  });
+  return found;
 }
 
 /// An object of the catalog, with getters whose errors name it.
@@ -48,10 +84,6 @@ class Part {
 
   boost::json::object const& object(std::string_view name) const {
     return expect(required(name).if_object(), name, "an object");
-  }
-
-  boost::json::array const& array(std::string_view name) const {
-    return expect(required(name).if_array(), name, "an array");
   }
 
   std::string string(std::string_view name) const {
@@ -126,19 +158,29 @@ class Part {
   std::string owner_;
 };
 
-DestinationStream read_stream(boost::json::value const& element, std::size_t index) {
+constexpr std::array<std::string_view, 3> stream_members = {"name", "namespace", "json_schema"};
+constexpr std::array<std::string_view, 9> entry_members = {
+    "stream",       "sync_mode",     "destination_sync_mode", "cursor_field",
+    "primary_key",  "generation_id", "minimum_generation_id", "sync_id",
+    "include_files"};
+
+DestinationStream read_stream(std::string_view element, std::size_t index, std::shared_ptr<void const> owner_of_text) {
   std::string const place = fmt::format("stream {} of the catalog", index + 1);
-  if (!element.is_object()) throw config_error("{} must be an object", place);
-  Part const unnamed_entry(element.get_object(), place);
-  Part const unnamed_stream(unnamed_entry.object("stream"), place);
+  if (!element.starts_with('{')) throw config_error("{} must be an object", place);
+  boost::json::object const entry_object = parse_members(element, entry_members);
+  Part(entry_object, place).object("stream");
+  std::string_view const stream_text = text_of(element, "stream");
+  boost::json::object const stream_object = parse_members(stream_text, stream_members);
+  Part const unnamed_stream(stream_object, place);
 
   DestinationStream result;
   result.descriptor = StreamDescriptor(unnamed_stream.string("name"), unnamed_stream.optional_string("namespace"));
   std::string const owner = fmt::format("stream {}", to_string(result.descriptor));
-  Part const stream(unnamed_entry.object("stream"), owner);
-  Part const entry(element.get_object(), owner);
+  Part const stream(stream_object, owner);
+  Part const entry(entry_object, owner);
 
-  result.json_schema = stream.object("json_schema");
+  stream.object("json_schema");
+  result.json_schema = JsonSchema(std::move(owner_of_text), text_of(stream_text, "json_schema"));
   result.sync_mode = entry.mode("sync_mode", all_sync_modes);
   result.destination_sync_mode = entry.mode("destination_sync_mode", all_destination_sync_modes);
   result.cursor_field = entry.path("cursor_field");
@@ -216,12 +258,18 @@ DestinationCatalog::DestinationCatalog(std::vector<DestinationStream> streams) {
 }
 
 DestinationCatalog DestinationCatalog::parse(std::string_view json) {
-  boost::json::value const document = parse_document(json);
-  if (!document.is_object()) throw config_error("the catalog must be a JSON object");
-  boost::json::array const& entries = Part(document.get_object(), "the catalog").array("streams");
+  return parse(std::make_shared<std::string>(json));
+}
+
+DestinationCatalog DestinationCatalog::parse(std::shared_ptr<std::string> json) {
+  std::string_view const document = prepare(*json);
+  if (document.front() != '{') throw config_error("the catalog must be a JSON object");
+  std::string_view const entries = text_of(document, "streams");
+  if (entries.empty() || entries == "null") throw config_error("the catalog: streams is missing");
+  if (entries.front() != '[') throw config_error("the catalog: streams must be an array");
   std::vector<DestinationStream> streams;
-  streams.reserve(entries.size());
-  for (boost::json::value const& entry : entries) streams.push_back(read_stream(entry, streams.size()));
+  valid_json::each_element(
+      entries, [&](std::string_view entry) { streams.push_back(read_stream(entry, streams.size(), json)); });
   return DestinationCatalog(std::move(streams));
 }
 

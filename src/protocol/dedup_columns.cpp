@@ -9,8 +9,9 @@
 namespace landfall {
 namespace {
 
-void require_column(DestinationStream const& stream, std::string_view name, std::vector<std::string> const& path) {
-  boost::json::value const* const properties = stream.json_schema.if_contains("properties");
+void require_column(DestinationStream const& stream, boost::json::object const& schema, std::string_view name,
+                    std::vector<std::string> const& path) {
+  boost::json::value const* const properties = schema.if_contains("properties");
   if (path.empty() || properties == nullptr || !properties->is_object()) return;
   if (properties->get_object().contains(path.front())) return;
   throw config_error("stream {}: the schema has no column {}, which {} names: choose a column that it has",
@@ -21,8 +22,9 @@ void require_column(DestinationStream const& stream, std::string_view name, std:
 
 void require_dedup_columns(DestinationStream const& stream) {
   if (stream.destination_sync_mode != DestinationSyncMode::append_dedup) return;
-  require_column(stream, "cursor_field", stream.cursor_field);
-  for (auto const& path : stream.primary_key) require_column(stream, "primary_key", path);
+  boost::json::object const schema = stream.json_schema.parse();
+  require_column(stream, schema, "cursor_field", stream.cursor_field);
+  for (auto const& path : stream.primary_key) require_column(stream, schema, "primary_key", path);
 }
 
 }  // namespace landfall

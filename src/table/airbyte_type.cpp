@@ -169,6 +169,8 @@ std::vector<Field> fields_of(json::object const& json_schema) {
   return fields;
 }
 
+std::vector<Field> fields_of(JsonSchema const& json_schema) { return fields_of(json_schema.parse()); }
+
 ColumnType column_type_of(AirbyteType const& type) noexcept {
   switch (type.kind()) {
     case AirbyteKind::string:

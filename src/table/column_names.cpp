@@ -26,7 +26,8 @@ bool is_own(Identifier const& column) {
 
 std::vector<std::string> field_names(DestinationStream const& stream) {
   std::set<std::string> names;
-  boost::json::value const* const properties = stream.json_schema.if_contains("properties");
+  boost::json::object const schema = stream.json_schema.parse();
+  boost::json::value const* const properties = schema.if_contains("properties");
   if (properties == nullptr || !properties->is_object()) return {};
   for (auto const& property : properties->get_object()) names.emplace(property.key());
   return {names.begin(), names.end()};

@@ -1,7 +1,9 @@
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/protocol/dedup_columns.hpp>
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,7 +43,7 @@ TEST(Catalog, ReadsEveryMemberOfAStream) {
       R"("destination_sync_mode":"append_dedup","cursor_field":["updated","at"],"primary_key":[["id"],["a","b"]],)"
       R"("generation_id":7,"minimum_generation_id":7,"sync_id":42,"include_files":true,"unknown":{}}],"unknown":[]})");
   EXPECT_EQ(stream.descriptor, StreamDescriptor("users", "crm"));
-  EXPECT_EQ(boost::json::serialize(stream.json_schema), R"({"properties":{"id":{},"a":{},"updated":{}}})");
+  EXPECT_EQ(stream.json_schema.text(), R"({"properties":{"id":{},"a":{},"updated":{}}})");
   EXPECT_EQ(stream.sync_mode, SyncMode::incremental);
   EXPECT_EQ(stream.destination_sync_mode, DestinationSyncMode::append_dedup);
   EXPECT_THAT(stream.cursor_field, ElementsAre("updated", "at"));
@@ -211,6 +213,36 @@ TEST(Catalog, NamesTheByteWhereTheFileBreaks) {
   EXPECT_EQ(refusal(catalog_of(entry("a")) + "}"),
             fmt::format("config: the catalog is no valid JSON: extra data (byte {})", catalog_of(entry("a")).size()));
   EXPECT_EQ(refusal(catalog_of(entry("a")) + " \n"), "no error");
+}
+
+TEST(Catalog, ASchemaIsAPartOfTheTextThatTheLastStreamFrees) {
+  auto text = std::make_shared<std::string>(catalog_of(entry("a") + "," + entry("b")));
+  std::weak_ptr<std::string> const watched = text;
+  std::shared_ptr<DestinationStream const> last;
+  {
+    DestinationCatalog const catalog = DestinationCatalog::parse(std::move(text));
+    ASSERT_FALSE(watched.expired());
+    for (auto const& stream : catalog.streams()) {
+      std::string_view const schema = stream->json_schema.text();
+      EXPECT_EQ(schema, R"({"type":"object"})");
+      EXPECT_GE(schema.data(), watched.lock()->data());
+      EXPECT_LE(schema.data() + schema.size(), watched.lock()->data() + watched.lock()->size());
+    }
+    last = catalog.streams().back();
+  }
+  EXPECT_EQ(last->json_schema.parse().at("type").as_string(), "object");
+  last.reset();
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST(Catalog, OfAMemberThatOccursTwiceTheLastValueCountsAndEscapesInNamesAreRead) {
+  DestinationStream const stream =
+      only_stream(R"( { "streams" : 1, "streams" : [ {"stream":5, "stream" : {"name":"no","n\u0061me" : "a\"]}",)"
+                  R"("json_schema":{"a":"}\""}, "json_schema" : { "properties" : {} } } , "sync_mode":"incremental",)"
+                  R"("destination_sync_mode":"append", "sync_id" : 7 } ] } )");
+  EXPECT_EQ(stream.descriptor, StreamDescriptor("a\"]}"));
+  EXPECT_EQ(stream.json_schema.text(), R"({ "properties" : {} })");
+  EXPECT_EQ(stream.sync_id, 7);
 }
 
 TEST(Catalog, ReadsDeepSchemas) {

@@ -40,7 +40,7 @@ TEST(CatalogFingerprint, TellsApartWhatIsLoadedInAnotherWay) {
       {"namespace", [](auto& s) { s.descriptor.name_space = "private"; }},
       {"no namespace", [](auto& s) { s.descriptor.name_space.reset(); }},
       {"empty namespace", [](auto& s) { s.descriptor.name_space = ""; }},
-      {"schema", [](auto& s) { s.json_schema["type"] = "array"; }},
+      {"schema", [](auto& s) { s.json_schema = boost::json::object{{"type", "array"}}; }},
       {"sync mode", [](auto& s) { s.sync_mode = SyncMode::incremental; }},
       {"destination sync mode", [](auto& s) { s.destination_sync_mode = DestinationSyncMode::overwrite; }},
       {"cursor", [](auto& s) { s.cursor_field = {"created_at"}; }},

@@ -63,7 +63,7 @@ DestinationStream stream_of(StreamDescriptor descriptor, std::vector<std::string
   stream.descriptor = std::move(descriptor);
   boost::json::object properties;
   for (std::string const& field : fields) properties[field] = boost::json::object();
-  stream.json_schema["properties"] = std::move(properties);
+  stream.json_schema = boost::json::object{{"properties", std::move(properties)}};
   return stream;
 }
 
@@ -513,7 +513,8 @@ struct NameChecker {
     ColumnNames const names = column_names(stream, rules);
     std::vector<std::string> columns = {"_airbyte_raw_id",        "_airbyte_extracted_at", "_airbyte_meta",
                                         "_airbyte_generation_id", "_airbyte_data",         "_airbyte_loaded_at"};
-    for (auto const& property : stream.json_schema.at("properties").as_object()) {
+    boost::json::object const schema = stream.json_schema.parse();
+    for (auto const& property : schema.at("properties").as_object()) {
       expect_name(names.at(property.key()));
       columns.push_back(names.at(property.key()).text());
     }

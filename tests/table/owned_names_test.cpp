@@ -235,7 +235,7 @@ DestinationStream stream_of(std::vector<std::string> const& fields) {
   stream.descriptor = StreamDescriptor("users");
   boost::json::object properties;
   for (std::string const& field : fields) properties[field] = boost::json::object{{"type", "string"}};
-  stream.json_schema["properties"] = std::move(properties);
+  stream.json_schema = boost::json::object{{"properties", std::move(properties)}};
   return stream;
 }
 

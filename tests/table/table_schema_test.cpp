@@ -72,7 +72,7 @@ TEST_F(TableSchemaTest, InTheRawLayoutAllFieldsAreOneColumn) {
 }
 
 TEST_F(TableSchemaTest, AStreamWithoutFieldsHasMetaColumnsAlone) {
-  stream.json_schema = {};
+  stream.json_schema = JsonSchema();
   EXPECT_EQ(schema_of(stream, names, TableLayout::typed).columns.size(), 4U);
 }
 

@@ -55,7 +55,7 @@ class TableSyncContract : public TableChangesContract {
       SCOPED_TRACE(to_string(one->descriptor));
       auto const loader = run(destination.open(*one));
       run(loader->start());
-      std::string const field(one->json_schema.at("properties").as_object().begin()->key());
+      std::string const field(one->json_schema.parse().at("properties").as_object().begin()->key());
       run(loader->process_records(batch_of({{fmt::format(R"({{"{}":"{}"}})", field, value)}}, one, BatchId(1))));
       run(loader->close(StreamOutcome(StreamEnd::complete, 1)));
     }
@@ -139,7 +139,7 @@ TEST_P(TableSyncContract, EveryReservedWordOfTheStoreMayBeAStreamItsKeyAndItsCur
     std::string const word = in_case(lower, streams.size() / std::size(modes) % 2 == 0);
     DestinationStream& one = streams.emplace_back();
     one.descriptor = StreamDescriptor(word);
-    one.json_schema = {{"properties", {{word, {{"type", "string"}}}}}};
+    one.json_schema = boost::json::object{{"properties", {{word, {{"type", "string"}}}}}};
     one.primary_key = {{word}};
     one.cursor_field = {word};
     one.destination_sync_mode = dealt.mode;

@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/json/object.hpp>
-
+#include <landfall/protocol/json_schema.hpp>
 #include <landfall/protocol/stream_descriptor.hpp>
 
 namespace landfall {
@@ -25,7 +24,7 @@ std::string_view to_string(DestinationSyncMode mode) noexcept;
 /// Source: protocol reference 2.8. The three ids are absent together where the platform has no refreshes (1.8).
 struct DestinationStream {
   StreamDescriptor descriptor;
-  boost::json::object json_schema;
+  JsonSchema json_schema;
   SyncMode sync_mode = SyncMode::full_refresh;
   DestinationSyncMode destination_sync_mode = DestinationSyncMode::append;
   std::vector<std::string> cursor_field;              ///< a path; empty when there is none
@@ -57,6 +56,8 @@ class DestinationCatalog {
   /// Errors: Error(config) which names the stream and the member that is missing or has the wrong type. (A key that the
   /// schema does not have fails its own stream: require_dedup_columns().)
   static DestinationCatalog parse(std::string_view json);
+  /// The same of a text that is not copied: the schemas are parts of it, and the last stream frees it.
+  static DestinationCatalog parse(std::shared_ptr<std::string> json);
 
   std::vector<std::shared_ptr<DestinationStream const>> const& streams() const noexcept { return streams_; }
 

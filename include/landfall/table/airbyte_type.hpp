@@ -8,6 +8,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include <landfall/protocol/json_schema.hpp>
+
 namespace landfall {
 
 /// The types that a source may declare. All values may be null.
@@ -67,6 +69,7 @@ struct Field {
 
 /// The fields of a stream's schema, in its order. None when it has no properties.
 std::vector<Field> fields_of(boost::json::object const& json_schema);
+std::vector<Field> fields_of(JsonSchema const& json_schema);
 
 /// What a column can hold, for every store. How a store spells it is its dialect's business.
 enum class ColumnType {
