@@ -28,7 +28,8 @@ TableDestination::TableDestination(TableOperations& operations, TableSettings se
       operations_(operations),
       settings_(std::move(settings)),
       run_(boost::uuids::to_string(boost::uuids::random_generator_mt19937()())),
-      first_in_order_(nanoseconds_of_today()) {}
+      first_in_order_(nanoseconds_of_today()),
+      rows_kept_(std::make_shared<RowsKept>()) {}
 
 TableDestination::~TableDestination() = default;
 
@@ -76,7 +77,7 @@ awaitable<std::unique_ptr<StreamLoader>> TableDestination::open(DestinationStrea
   StreamTables const& tables = names_->of(stream.descriptor);
   auto const closed = closed_schemas_.find(tables.final_table.schema);
   if (closed != closed_schemas_.end()) throw closed->second;
-  co_return std::make_unique<TableLoader>(operations_, settings_, stream, tables, run_, first_in_order_);
+  co_return std::make_unique<TableLoader>(operations_, settings_, stream, tables, run_, first_in_order_, rows_kept_);
 }
 
 StreamTables const& TableDestination::tables_of(StreamDescriptor const& stream) const {

@@ -58,14 +58,54 @@ TableState state_of(std::optional<ExistingTable> const& found) noexcept { return
 
 }  // namespace
 
+KeptColumns::KeptColumns(StreamTables const& tables, TableSchema const& schema, TableNote const& note,
+                         TableNote const& usual_note) {
+  for (auto const& [field, column] : tables.columns) {
+    if (column.text() != field) renamed_.emplace(field, column);
+  }
+  constexpr std::size_t meta_columns = 4;  // the first ones
+  for (TableColumn const& column : schema.columns) {
+    bool const is_of_field = others_.size() >= meta_columns;
+    if (!is_of_field || !column.nullable) others_.push_back(column);
+  }
+  for (auto const& [column, field] : note.fields) {
+    if (!usual_note.fields.contains(column)) more_fields_.emplace(column, field);
+  }
+}
+
+ColumnNames KeptColumns::names(DestinationStream const& stream) const {
+  ColumnNames names;
+  for (Field& field : fields_of(stream.json_schema)) {
+    auto const renamed = renamed_.find(field.name);
+    Identifier column = renamed == renamed_.end() ? Identifier(field.name) : renamed->second;
+    names.emplace(std::move(field.name), std::move(column));
+  }
+  return names;
+}
+
+void KeptColumns::complete(TableSchema& schema) const {
+  for (TableColumn const& other : others_) {
+    std::ranges::find(schema.columns, other.name, &TableColumn::name)->nullable = other.nullable;
+    std::ranges::find(schema.columns, other.name, &TableColumn::name)->stored_as = other.stored_as;
+  }
+}
+
+void KeptColumns::complete(TableNote& note) const { note.fields.insert(more_fields_.begin(), more_fields_.end()); }
+
 TableLoader::TableLoader(TableOperations& operations, TableSettings const& settings, DestinationStream const& stream,
-                         StreamTables tables, std::string run, std::int64_t first_in_order)
+                         StreamTables tables, std::string run, std::int64_t first_in_order,
+                         std::shared_ptr<RowsKept> rows_kept)
     : operations_(operations),
       settings_(settings),
       stream_(stream),
       tables_(std::move(tables)),
       run_(std::move(run)),
-      first_in_order_(first_in_order) {}
+      first_in_order_(first_in_order),
+      rows_kept_(std::move(rows_kept)) {}
+
+TableLoader::~TableLoader() {
+  for (std::size_t i = 0; i < idle_rows_.size(); ++i) rows_kept_->let_go();
+}
 
 // ---- tables ----
 
@@ -82,6 +122,22 @@ awaitable<void> TableLoader::start() {
   if (!is_replacement(plan_.when_complete)) co_await ensure(tables_.final_table);
   co_await ensure(target());
   co_await operations_.forget_runs(to_string(tables_.final_table));
+  let_go_of_columns();
+}
+
+void TableLoader::let_go_of_columns() {
+  kept_columns_.emplace(tables_, schema_, note_, note_for(stream_, tables_, schema_, settings_.default_schema));
+  tables_.columns = ColumnNames();
+  schema_ = TableSchema();
+  note_ = TableNote();
+}
+
+void TableLoader::make_columns_again() {
+  tables_.columns = kept_columns_->names(stream_);
+  schema_ = landfall::schema_of(stream_, tables_, settings_.layout);
+  kept_columns_->complete(schema_);
+  note_ = note_for(stream_, tables_, schema_, settings_.default_schema);
+  kept_columns_->complete(note_);
 }
 
 /// All that can be refused is refused here, before anything is changed.
@@ -228,13 +284,26 @@ bool TableLoader::is_looked_up(TableName const& table) const noexcept {
 }
 
 TableSchema TableLoader::schema_for(TableName const& table) const {
-  TableSchema schema = schema_;
+  return with_columns_of_waiting_rows(schema_, tables_, table);
+}
+
+TableSchema TableLoader::with_columns_of_waiting_rows(TableSchema schema, StreamTables const& tables,
+                                                      TableName const& table) const {
   if (is_looked_up(table) || !dedups()) return schema;
   schema.primary_key.clear();
   schema.columns.emplace_back(Identifier(std::string(MetaColumns::read_order)), ColumnType::integer);
-  if (tables_.columns.contains(deleted_at_field))
+  if (tables.columns.contains(deleted_at_field))
     schema.columns.emplace_back(Identifier(std::string(MetaColumns::deleted)), ColumnType::boolean);
   return schema;
+}
+
+/// Of the target. Batches may be loaded side by side.
+TableSchema TableLoader::schema_of_rows() const {
+  StreamTables tables = tables_;
+  tables.columns = kept_columns_->names(stream_);
+  TableSchema schema = landfall::schema_of(stream_, tables, settings_.layout);
+  kept_columns_->complete(schema);
+  return with_columns_of_waiting_rows(std::move(schema), tables, target());
 }
 
 // ---- batches ----
@@ -268,7 +337,7 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   }
   CopyIn rows;
   rows.table = target();
-  rows.schema = std::make_shared<TableSchema const>(schema_for(rows.table));
+  rows.schema = std::make_shared<TableSchema const>(schema_of_rows());
   rows.rows = take_rows();
   rows.records = records;
   rows.mark = mark;
@@ -342,10 +411,12 @@ std::shared_ptr<TableRows> TableLoader::take_rows() {
   }
   auto rows = std::move(idle_rows_.back());
   idle_rows_.pop_back();
+  rows_kept_->let_go();
   return rows;
 }
 
 void TableLoader::give_back(std::shared_ptr<TableRows> rows) {
+  if (!rows_kept_->try_keep()) return;
   std::lock_guard const lock(mutex_);
   idle_rows_.push_back(std::move(rows));
 }
@@ -353,7 +424,12 @@ void TableLoader::give_back(std::shared_ptr<TableRows> rows) {
 // ---- the end ----
 
 awaitable<void> TableLoader::close(StreamOutcome outcome) {
-  co_await finish(outcome.succeeded() ? plan_.when_complete : plan_.otherwise);
+  LoadPlan::End const end = outcome.succeeded() ? plan_.when_complete : plan_.otherwise;
+  if (end != LoadPlan::End::nothing && kept_columns_) make_columns_again();
+  co_await finish(end);
+  tables_.columns = ColumnNames();
+  schema_ = TableSchema();
+  note_ = TableNote();
 }
 
 // May be called again when it failed on its way: each step leaves what is needed for doing it all once more.

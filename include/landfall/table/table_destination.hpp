@@ -15,6 +15,8 @@
 
 namespace landfall {
 
+class RowsKept;
+
 /// What becomes of a key whose newest row says that it was deleted at the source (`_ab_cdc_deleted_at`).
 enum class Deletions {
   hard,  ///< it goes
@@ -65,6 +67,7 @@ class TableDestination : public Destination {
   TableSettings settings_;
   std::string run_;              // of this process, for BatchMark
   std::int64_t first_in_order_;  // of this process, for MetaColumns::read_order
+  std::shared_ptr<RowsKept> rows_kept_;
   std::optional<TableNames> names_;
   bool has_warned_ = false;                     // setup() may be called again
   std::map<Identifier, Error> closed_schemas_;  // and why they cannot be used
