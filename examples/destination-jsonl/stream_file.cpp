@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -360,8 +361,11 @@ StreamNote StreamFile::read_note() const {
   auto const folder = data_folder_->notes().subfolder(path_.folders);
   auto const file = folder.find_file(path_.file);
   if (!file) return StreamNote();
+  std::string const text = file->read(0, static_cast<std::size_t>(file->size()));
   try {
-    return StreamNote::parse(file->read(0, static_cast<std::size_t>(file->size())));
+    return StreamNote::parse(text);
+  } catch (std::bad_alloc const&) {
+    throw;
   } catch (std::exception const& error) {
     throw landfall::config_error("{} is broken ({}): it says how far an earlier sync came", file->path(), error.what());
   }

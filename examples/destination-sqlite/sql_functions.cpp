@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -97,6 +98,8 @@ template <Function function>
 void call(sqlite3_context* context, int, sqlite3_value** arguments) noexcept {
   try {
     function(context, arguments);
+  } catch (std::bad_alloc const&) {
+    sqlite3_result_error_nomem(context);
   } catch (std::exception const& error) {
     sqlite3_result_error(context, error.what(), -1);
   }

@@ -39,6 +39,10 @@ class FdSink final : public MessageSink {
   /// The same from where blocking is allowed.
   void write_line_blocking(std::string_view lines);
 
+  /// The same for the last line of a process that has no memory left: takes none, and waits for other writers and the
+  /// reader for a few seconds at most. Where a writer is stuck in the middle of a line, that line is ended first.
+  void last_line_blocking(std::string_view line) noexcept;
+
  private:
   int fd_;
   ReaderDeadline deadline_;

@@ -44,6 +44,7 @@
 #include "connector/fd_sink.hpp"
 #include "connector/fd_source.hpp"
 #include "connector/human_units.hpp"
+#include "connector/last_words.hpp"
 #include "connector/log_sink.hpp"
 #include "connector/progress_line.hpp"
 #include "connector/reject_file.hpp"
@@ -491,9 +492,8 @@ spdlog::sink_ptr make_log_sink(LogFormat format, FdSink& sink, ErrorText& text, 
   return std::make_shared<AirbyteLogSink>(sink, secrets);
 }
 
-}  // namespace
-
-int run_connector(int argc, char** argv, Connector connector) {
+// `first_words`: for as long as stdout is where it was.
+int run(int argc, char** argv, Connector connector, std::optional<LastWords>& first_words) {
   bool const has_stdout = open_closed_standard_descriptors();
   keep_memory_in_one_heap();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
@@ -519,10 +519,26 @@ int run_connector(int argc, char** argv, Connector connector) {
   PrivateStdout const private_stdout;
   FdSink sink(private_stdout.fd());
   sink.set_deadline(in_milliseconds(SyncOptions().patience));  // until the settings are known
+  first_words.reset();
+  LastWords const last_words(sink);
   SecretMask secrets;
   auto const logger =
       make_logger(make_log_sink(command_line.log_format, sink, error_text, secrets), std::getenv("LOG_LEVEL"));
   return run_command(Run{command_line, connector, sink, error_text, secrets, logger, SystemClock()});
+}
+
+}  // namespace
+
+int run_connector(int argc, char** argv, Connector connector) {
+  FdSink first_sink(STDOUT_FILENO);
+  std::optional<LastWords> first_words(std::in_place, first_sink);
+  return run(argc, argv, std::move(connector), first_words);
+}
+
+int run_connector(int argc, char** argv, Connector (*describe)()) {
+  FdSink first_sink(STDOUT_FILENO);
+  std::optional<LastWords> first_words(std::in_place, first_sink);
+  return run(argc, argv, describe(), first_words);
 }
 
 }  // namespace landfall

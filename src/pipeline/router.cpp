@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <landfall/runtime/assert.hpp>
+#include <landfall/runtime/whole_or_never.hpp>
 
 #include "pipeline/rejector.hpp"
 #include "pipeline/unreadable.hpp"
@@ -169,7 +170,7 @@ Router::Stream* Router::find(BeginningOfRecord const& beginning) {
 
 void Router::route_message(ParsedMessage const& message, std::string_view line) {
   try {
-    handle(message, line);
+    whole_or_never([&] { handle(message, line); });
   } catch (Error& error) {
     error.add_context(fmt::format("line {}", line_number_));
     throw;
@@ -389,6 +390,10 @@ Error Router::broken_line(Error error, std::string_view line) const {
 }
 
 void Router::forward(InputLines const& lines, std::uint64_t line_count) {
+  whole_or_never([&] { forward_all(lines, line_count); });
+}
+
+void Router::forward_all(InputLines const& lines, std::uint64_t line_count) {
   if (!slices_.empty()) forward_records(lines);
   forward_checkpoints(*lines.block);
   for (auto const& [stream, end] : ends_) forward_end(stream, end);
@@ -496,6 +501,10 @@ void Router::give_back_room() noexcept {
 }
 
 void Router::end_of_input(bool input_complete) {
+  whole_or_never([&] { end_all(input_complete); });
+}
+
+void Router::end_all(bool input_complete) {
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     Stream& stream = streams_[i];
     if (stream.ended) continue;

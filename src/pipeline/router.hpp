@@ -155,6 +155,8 @@ class Router {
   std::vector<StreamPosition> positions_of(StateMessage const& state);
   EndOfStream end_of(Stream const& stream, StreamStatus status, bool input_complete) const;
   void forward(InputLines const& lines, std::uint64_t line_count);
+  void forward_all(InputLines const& lines, std::uint64_t line_count);
+  void end_all(bool input_complete);
   void forward_checkpoints(Block const& block);
   void forward_records(InputLines const& lines);
   void group_by_stream();

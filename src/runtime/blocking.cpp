@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct BlockingPool::Threads {
     try {
       add_thread_on_lock();
     } catch (Error const&) {  // the machine has no more: the threads that exist do the work
+      return !threads.empty();
+    } catch (std::bad_alloc const&) {
       return !threads.empty();
     }
     return true;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <list>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -40,6 +41,16 @@ bool is_unwinding(std::exception_ptr const& failure) {
     return is_cancellation(both.first_exception());
   } catch (...) {
     return is_cancellation(failure);
+  }
+}
+
+bool is_out_of_memory(std::exception_ptr const& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (std::bad_alloc const&) {
+    return true;
+  } catch (...) {
+    return false;
   }
 }
 
@@ -100,7 +111,8 @@ struct TaskHandle::Running : std::enable_shared_from_this<TaskHandle::Running> {
  private:
   void insist_on_no(std::exception_ptr const& failure) const {
     if (!failure) return;
-    if (cancelled_on_strand && is_unwinding(failure)) return;  // it unwound, as it was asked to
+    if (cancelled_on_strand && is_unwinding(failure)) return;        // it unwound, as it was asked to
+    if (is_out_of_memory(failure)) std::rethrow_exception(failure);  // there was none to report it, either
     fmt::print(stderr, "landfall: task '{}' was left by an exception: {}\n", name, Error::from(failure).what());
     assertion_failed("a task reports its failures itself", __FILE__, __LINE__);
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <new>
 #include <string_view>
 
 #include <simdjson.h>
@@ -52,6 +53,7 @@ class ObjectWalker {
 
  private:
   static void check(simdjson::error_code error) {
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
     if (error) throw system_error("{}", simdjson::error_message(error));
   }
 

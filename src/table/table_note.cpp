@@ -1,6 +1,8 @@
 #include <landfall/table/table_note.hpp>
 
 #include <cstdint>
+#include <exception>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -79,6 +81,8 @@ TableNote note_of(TableName final_table, std::string_view owner, std::string_vie
   try {
     read_owner(note, boost::json::parse(owner).as_object());
     if (!fields.empty()) read_fields(note, boost::json::parse(fields).as_array());
+  } catch (std::bad_alloc const&) {
+    throw;
   } catch (std::exception const& error) {
     throw config_error(
         "the note of the table {} in _landfall_owners cannot be read ({}): delete it, and its stream "

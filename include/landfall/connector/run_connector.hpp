@@ -35,20 +35,24 @@ struct Connector {
 /// Source:   protocol reference 1; base design 2.8.
 int run_connector(int argc, char** argv, Connector connector);
 
+/// The same for a connector that is described when the process can already say that it has no memory for it.
+int run_connector(int argc, char** argv, Connector (*describe)());
+
 /// The same for a Destination class (see Destination for how it is constructed and described).
 template <std::derived_from<Destination> D>
 int run_connector(int argc, char** argv) {
-  ConnectorSpecification specification;
-  if constexpr (requires { D::spec(); }) specification = D::spec();
-  return run_connector(
-      argc, argv,
-      Connector(std::move(specification), [](Configuration const& configuration) -> std::unique_ptr<Destination> {
-        if constexpr (std::constructible_from<D, Configuration const&>) {
-          return std::make_unique<D>(configuration);
-        } else {
-          return std::make_unique<D>();
-        }
-      }));
+  Connector (*const describe)() = [] {
+    ConnectorSpecification specification;
+    if constexpr (requires { D::spec(); }) specification = D::spec();
+    return Connector(std::move(specification), [](Configuration const& configuration) -> std::unique_ptr<Destination> {
+      if constexpr (std::constructible_from<D, Configuration const&>) {
+        return std::make_unique<D>(configuration);
+      } else {
+        return std::make_unique<D>();
+      }
+    });
+  };
+  return run_connector(argc, argv, describe);
 }
 
 }  // namespace landfall

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <new>
+
 #include <simdjson.h>
 
 #include <landfall/destination/record_batch.hpp>
@@ -24,6 +26,7 @@ class RecordReader {
     simdjson::ondemand::object object;
     auto error = parser_.iterate(padded).get(document_);
     if (!error) error = document_.get_object().get(object);
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
     if (error) throw system_error("record {}: {}", record.number(), simdjson::error_message(error));
     return object;
   }

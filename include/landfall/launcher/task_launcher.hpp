@@ -27,6 +27,7 @@
 #include <landfall/runtime/run_on.hpp>
 #include <landfall/runtime/task_scope.hpp>
 #include <landfall/runtime/wait_list.hpp>
+#include <landfall/runtime/whole_or_never.hpp>
 #include <landfall/state/batch_envelope.hpp>
 #include <landfall/state/checkpoint_manager.hpp>
 #include <landfall/state/sync_manager.hpp>
@@ -179,9 +180,11 @@ class TaskLauncher {
   void request_stop(Error reason);
 
   /// Runs a plain function on the control strand: for tasks which read or change the state.
+  /// Memory that is missing there ends the process: the state may be changed by half, and nothing may be answered then.
   template <class Function>
   awaitable<std::invoke_result_t<Function&>> on_strand(Function function) {
-    return run_on(strand_, std::move(function));
+    auto change = [function = std::move(function)]() mutable { return whole_or_never(function); };
+    return run_on(strand_, std::move(change));
   }
 
   SyncManager& sync() noexcept { return parts_.sync; }  ///< on the control strand only

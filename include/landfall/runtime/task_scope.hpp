@@ -58,8 +58,8 @@ class TaskScope {
   ~TaskScope();
 
   /// Starts `body`. An exception that leaves the body ends the process: bodies report their failures themselves. Only
-  /// the operation_aborted of a cancelled task may pass. A task that is started after close() or kill() cancelled its
-  /// kind is cancelled as well.
+  /// the operation_aborted of a cancelled task may pass, and std::bad_alloc, which leaves the executor's run(). A task
+  /// that is started after close() or kill() cancelled its kind is cancelled as well.
   TaskHandle launch(std::string name, TerminalCondition condition, awaitable<void> body);
 
   /// Runs `body` as a task called `name` and waits for its end: for a call into code that may never answer.
