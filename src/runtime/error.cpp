@@ -3,10 +3,12 @@
 #include <cerrno>
 #include <new>
 #include <system_error>
+#include <typeinfo>
 #include <utility>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
+#include <boost/core/demangle.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <landfall/runtime/assert.hpp>
@@ -70,8 +72,24 @@ std::string_view to_string(ErrorClass error_class) noexcept {
   return "";
 }
 
+namespace {
+
+// Whoever throws an exception may have nothing to say.
+std::string or_that_there_is_none(std::string reason) {
+  bool const says_nothing = reason.find_first_not_of(" \t\r\n") == std::string::npos;
+  return says_nothing ? "no reason was given" : reason;
+}
+
+std::string text_of(std::exception const& error) {
+  std::string text = error.what();
+  if (text.find_first_not_of(" \t\r\n") != std::string::npos) return text;
+  return fmt::format("an exception of type {} that gives no reason", boost::core::demangle(typeid(error).name()));
+}
+
+}  // namespace
+
 Error::Error(ErrorClass error_class, std::string message)
-    : error_class_(error_class), message_(std::move(message)), text_(message_) {}
+    : error_class_(error_class), message_(or_that_there_is_none(std::move(message))), text_(message_) {}
 
 void Error::add_context(std::string_view context) { text_ = fmt::format("{}: {}", context, text_); }
 
@@ -90,9 +108,9 @@ Error Error::from(std::exception_ptr exception) {
   } catch (std::system_error const& error) {
     return Error(class_of(error.code()), error.what());
   } catch (std::bad_alloc const&) {
-    return Error(ErrorClass::transient, "out of memory");
+    return Error(ErrorClass::transient, "out of memory: give the process more of it, or lower memory_bytes");
   } catch (std::exception const& error) {
-    return Error(ErrorClass::system, error.what());
+    return Error(ErrorClass::system, text_of(error));
   } catch (...) {
     return Error(ErrorClass::system, "an exception of an unknown type");
   }

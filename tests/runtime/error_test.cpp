@@ -6,6 +6,7 @@
 #include <new>
 #include <system_error>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
@@ -65,7 +66,8 @@ TEST(Error, WhatLacksMemoryDiskOrAConnectionIsTransient) {
               ErrorClass::transient);
   }
   EXPECT_EQ(error_from(std::bad_alloc()).error_class(), ErrorClass::transient);
-  EXPECT_STREQ(error_from(std::bad_alloc()).what(), "out of memory");
+  EXPECT_STREQ(error_from(std::bad_alloc()).what(),
+               "out of memory: give the process more of it, or lower memory_bytes");
   EXPECT_EQ(error_from(boost::system::system_error(asio::error::host_not_found_try_again)).error_class(),
             ErrorClass::transient);
 }
@@ -112,6 +114,20 @@ TEST(IsCancellation, IsTrueForOperationAbortedAlone) {
 TEST(IsCancellation, IsFalseWhereAFailureMayHideBehindIt) {
   auto const aborted = std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
   EXPECT_FALSE(is_cancellation(std::make_exception_ptr(asio::multiple_exceptions(aborted))));
+}
+
+struct SaysNothing : std::exception {
+  char const* what() const noexcept override { return " \n"; }
+};
+
+TEST(Error, AReasonIsNeverEmpty) {
+  EXPECT_THAT(error_from(SaysNothing()).what(), ::testing::EndsWith("SaysNothing that gives no reason"));
+  EXPECT_STREQ(error_from(std::runtime_error("")).what(),
+               "an exception of type std::runtime_error that gives no reason");
+  Error error = config_error("{}", "");
+  EXPECT_EQ(error.message(), "no reason was given");
+  error.add_context("batch 7");
+  EXPECT_STREQ(error.what(), "batch 7: no reason was given");
 }
 
 }  // namespace
