@@ -15,8 +15,11 @@ JsonSchema::JsonSchema(boost::json::object const& schema) {
   owner_ = text;
 }
 
+// A program may have names in it that are no UTF-8; of a catalog's text that was checked.
 boost::json::object JsonSchema::parse() const {
-  return std::move(boost::json::parse(text_, {}, valid_json::parse_options()).as_object());
+  boost::json::parse_options options = valid_json::parse_options();
+  options.allow_invalid_utf8 = true;
+  return std::move(boost::json::parse(text_, {}, options).as_object());
 }
 
 }  // namespace landfall
