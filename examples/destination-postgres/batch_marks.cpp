@@ -1,7 +1,5 @@
 #include "batch_marks.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "advisory_lock.hpp"
@@ -61,14 +59,6 @@ landfall::IntervalSet numbers_of(Connection& connection, TableName const& marks,
         Interval{static_cast<std::uint64_t>(found.integer(row, 0)), static_cast<std::uint64_t>(found.integer(row, 1))});
   }
   return numbers;
-}
-
-bool has_marks(Connection& connection, TableName const& marks, landfall::CopyIn const& rows) {
-  landfall::IntervalSet const numbers = numbers_of(connection, marks, rows.mark);
-  auto const is_marked = [&numbers](landfall::Record const& record) {
-    return numbers.contains_all(Interval{record.number(), record.number() + 1});
-  };
-  return std::all_of(rows.records.begin(), rows.records.end(), is_marked);
 }
 
 void forget_runs(Connection& connection, TableName const& marks, std::string const& stream) {

@@ -18,8 +18,6 @@ void lock_batch(Connection& connection, landfall::BatchMark const& mark);
 void add_marks(Connection& connection, landfall::TableName const& marks, landfall::CopyIn const& rows);
 landfall::IntervalSet numbers_of(Connection& connection, landfall::TableName const& marks,
                                  landfall::BatchMark const& mark);
-/// All of these rows are there already.
-bool has_marks(Connection& connection, landfall::TableName const& marks, landfall::CopyIn const& rows);
 void forget_runs(Connection& connection, landfall::TableName const& marks, std::string const& stream);
 
 }  // namespace postgres

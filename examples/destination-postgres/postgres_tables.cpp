@@ -246,17 +246,17 @@ awaitable<void> PostgresTables::drop(TableName table) {
 awaitable<RowCounts> PostgresTables::copy_in(landfall::CopyIn rows) {
   co_await ensure_marks();
   TableName const marks = marks_table(connections_.settings().schema);
-  bool is_repeated = false;
   auto copy = [&](Connection& connection) {
     lock_batch(connection, rows.mark);
+    landfall::CopyIn left = rows;
+    left.records = landfall::not_loaded_of(rows.records, postgres::numbers_of(connection, marks, rows.mark));
     RowCounts counts;
-    if (std::exchange(is_repeated, true) && has_marks(connection, marks, rows)) {
-      counts.to_write = counts.written = rows.records.size();
-      return counts;
+    if (!left.records.empty()) {
+      counts = copy_rows(connection, left);
+      require_whole(connection, rows.table, counts);
+      add_marks(connection, marks, left);
     }
-    counts = copy_rows(connection, rows);
-    require_whole(connection, rows.table, counts);
-    add_marks(connection, marks, rows);
+    counts.to_write = counts.written = rows.records.size();
     return counts;
   };
   co_return co_await connections_.transact(copy);

@@ -108,12 +108,28 @@ void create_marks_table(Database& database) {
                             "PRIMARY KEY (stream, run, batch, first_number)) WITHOUT ROWID");
 }
 
-landfall::RowCounts insert_rows(Database& database, landfall::CopyIn const& rows) {
+landfall::IntervalSet marked_numbers(Database& database, landfall::BatchMark const& mark) {
+  Statement found = database.prepare(SqlText() << "SELECT first_number, end_number FROM " << marks_table()
+                                               << " WHERE stream = ? AND run = ? AND batch = ?");
+  found.bind(1, mark.stream);
+  found.bind(2, mark.run);
+  found.bind(3, static_cast<std::int64_t>(mark.batch));
+  landfall::IntervalSet numbers;
+  while (found.step()) {
+    numbers.add(Interval{static_cast<std::uint64_t>(found.integer(0)), static_cast<std::uint64_t>(found.integer(1))});
+  }
+  return numbers;
+}
+
+landfall::RowCounts insert_rows(Database& database, landfall::CopyIn rows) {
+  std::uint64_t const record_count = rows.records.size();
+  rows.records = landfall::not_loaded_of(rows.records, marked_numbers(database, rows.mark));
   Statement insert = prepare_insert(database, rows);
   CellBinder binder(*rows.schema);
   std::vector<landfall::RejectedRecord> rejected;
   landfall::RowCounts counts;
-  counts.to_write = rows.records.size();
+  counts.to_write = record_count;
+  counts.written = record_count - rows.records.size();
   for (landfall::Record const& record : rows.records) {
     landfall::TableRow const& row = rows.rows->read(record);
     try {
@@ -131,19 +147,6 @@ landfall::RowCounts insert_rows(Database& database, landfall::CopyIn const& rows
   counts.require_whole(rows.table);
   insert_marks(database, rows);
   return counts;
-}
-
-landfall::IntervalSet marked_numbers(Database& database, landfall::BatchMark const& mark) {
-  Statement found = database.prepare(SqlText() << "SELECT first_number, end_number FROM " << marks_table()
-                                               << " WHERE stream = ? AND run = ? AND batch = ?");
-  found.bind(1, mark.stream);
-  found.bind(2, mark.run);
-  found.bind(3, static_cast<std::int64_t>(mark.batch));
-  landfall::IntervalSet numbers;
-  while (found.step()) {
-    numbers.add(Interval{static_cast<std::uint64_t>(found.integer(0)), static_cast<std::uint64_t>(found.integer(1))});
-  }
-  return numbers;
 }
 
 void forget_runs(Database& database, std::string const& stream) {

@@ -328,9 +328,6 @@ RejectedRecords refused_records(TableRows& rows, RecordBatch const& records) {
 }  // namespace
 
 awaitable<Batch> TableLoader::process_records(RecordBatch records) {
-  BatchMark const mark = mark_of(records.id());
-  if (may_be_loaded(records.id())) records = co_await not_loaded_of(std::move(records), mark);
-  if (records.empty()) co_return Batch::complete();
   {
     std::lock_guard const lock(mutex_);
     asked_for_[records.id()] = numbers_in(records);
@@ -340,7 +337,7 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
   rows.schema = std::make_shared<TableSchema const>(schema_of_rows());
   rows.rows = take_rows();
   rows.records = records;
-  rows.mark = mark;
+  rows.mark = mark_of(records.id());
   std::shared_ptr<TableRows> const used = rows.rows;
   bool has_refused = false;
   try {
@@ -367,22 +364,6 @@ awaitable<Batch> TableLoader::process_records(RecordBatch records) {
 void TableLoader::require_all(RecordBatch const& records, RowCounts counts) const {
   counts.to_write = records.size();
   counts.require_whole(target());
-}
-
-// One that was begun here before, or that an earlier process may have begun.
-bool TableLoader::may_be_loaded(BatchId batch) {
-  std::lock_guard const lock(mutex_);
-  return batch.is_unique_over_processes() || asked_for_.contains(batch);
-}
-
-awaitable<RecordBatch> TableLoader::not_loaded_of(RecordBatch records, BatchMark mark) {
-  IntervalSet const loaded = co_await operations_.numbers_of(std::move(mark));
-  std::vector<RecordNumber> numbers;
-  for (Record const& record : records) {
-    if (loaded.contains_all(Interval{record.number(), record.number() + 1})) numbers.push_back(record.number());
-  }
-  if (numbers.empty()) co_return records;
-  co_return records.without(numbers);
 }
 
 // An earlier process's batch is looked up when it comes: only then its records are known.

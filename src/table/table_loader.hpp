@@ -91,8 +91,6 @@ class TableLoader final : public StreamLoader {
   awaitable<void> finish(LoadPlan::End end);
   UpsertRule upsert_rule() const;
   BatchMark mark_of(BatchId batch) const;
-  awaitable<RecordBatch> not_loaded_of(RecordBatch records, BatchMark mark);
-  bool may_be_loaded(BatchId batch);
   void require_all(RecordBatch const& records, RowCounts counts) const;
   std::shared_ptr<TableRows> take_rows();
   void give_back(std::shared_ptr<TableRows> rows);

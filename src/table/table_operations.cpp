@@ -61,6 +61,14 @@ awaitable<void> TableOperations::alter(TableName table, SchemaChange change, Tab
   co_await alter_all(std::move(one));
 }
 
+RecordBatch not_loaded_of(RecordBatch const& records, IntervalSet const& loaded) {
+  std::vector<RecordNumber> numbers;
+  for (Record const& record : records) {
+    if (loaded.contains_all(Interval{record.number(), record.number() + 1})) numbers.push_back(record.number());
+  }
+  return numbers.empty() ? records : records.without(numbers);
+}
+
 IntervalSet numbers_in(RecordBatch const& records) {
   IntervalSet numbers;
   std::optional<Interval> neighbours;

@@ -263,6 +263,18 @@ TEST_P(TableOperationsContract, ABatchIsMarkedWithItsRows) {
   }
 }
 
+TEST_P(TableOperationsContract, WhatCameWithAMarkBeforeIsNotAppendedAgain) {
+  TableName const table = make("users");
+  for (BatchMark const& mark : {BatchMark("main.users", "run", 7), BatchMark("main.users", "", 7)}) {
+    SCOPED_TRACE(mark.run);
+    copy(table, {{R"({"id":1})"}, {R"({"id":2})"}}, mark, 10);
+    EXPECT_EQ(copy(table, {{R"({"id":1})"}, {R"({"id":2})"}}, mark, 10), counted(2, 0));
+    EXPECT_EQ(copy(table, {{R"({"id":2})"}, {R"({"id":3})"}, {R"({"id":4})"}}, mark, 11), counted(3, 0));
+    EXPECT_EQ(run(operations.numbers_of(mark)).count(), 4U);
+  }
+  EXPECT_EQ(rows(table), (Rows{"1 - -", "1 - -", "2 - -", "2 - -", "3 - -", "3 - -", "4 - -", "4 - -"}));
+}
+
 TEST_P(TableOperationsContract, MarksOfRunsAreForgottenOfOneStreamAlone) {
   TableName const table = make("users");
   BatchMark const of_run("main.users", "run", 1);

@@ -100,6 +100,9 @@ struct BatchMark {
 /// What a mark says of a batch, which may lack some of its records: one row for each interval.
 IntervalSet numbers_in(RecordBatch const& records);
 
+/// Those whose numbers are not in `loaded`.
+RecordBatch not_loaded_of(RecordBatch const& records, IntervalSet const& loaded);
+
 /// Rows to be appended to a table.
 struct CopyIn {
   CopyIn() = default;
@@ -171,9 +174,10 @@ class TableOperations {
   virtual awaitable<void> claim(TableName table, TableNote note) = 0;
   virtual awaitable<void> drop(TableName table) = 0;
 
-  /// Appends rows and their mark. Errors: also what TableRows::read() throws, as it is; RejectedRecords for those that
-  /// a constraint of somebody else's does not let in; RowCounts::require_whole(). Then nothing was appended.
-  /// Returns: of how many records the rows are there.
+  /// Appends rows and their mark. Those of records that came with this mark before are there already: they are looked
+  /// up in the transaction, where nobody else can load the batch meanwhile, and not appended again. Errors: also what
+  /// TableRows::read() throws, as it is; RejectedRecords for those that a constraint of somebody else's does not let
+  /// in; RowCounts::require_whole(). Then nothing was appended. Returns: of how many records the rows are there.
   virtual awaitable<RowCounts> copy_in(CopyIn rows) = 0;
   /// The numbers of the records that came with this batch.
   virtual awaitable<IntervalSet> numbers_of(BatchMark mark) = 0;
