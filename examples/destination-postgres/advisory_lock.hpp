@@ -13,18 +13,33 @@
 
 namespace postgres {
 
-/// Waits until nobody else holds the lock of this name, and holds it until the transaction ends. Names have keys of 64
-/// bits: that two of them have the same lock, and one waits for the other in vain, has to be looked for.
-inline void lock_until_commit(Connection& connection, std::string const& name) {
-  // Of all versions of the server, and of all that connect to it, the same: an SHA-1 that is made here.
+/// Of a lock's name, the same in all programs: the end of an SHA-1. Names have 62 bits, so that two of them having the
+/// same lock, and one waiting for the other in vain, has to be looked for.
+inline std::uint64_t lock_key(std::string const& name) {
   static boost::uuids::name_generator_sha1 const keys(
       boost::uuids::string_generator()("6c616e64-6661-6c6c-8000-6c6f636b6579"));
   boost::uuids::uuid const hash = keys(name);
   std::uint64_t key = 0;
-  for (std::uint8_t const byte : hash) key = key << 8 | byte;  // the last eight
+  for (std::uint8_t const byte : hash) key = key << 8 | byte;
+  return key;
+}
+
+inline std::string lock_key_text(std::string const& name) {
+  return std::to_string(static_cast<std::int64_t>(lock_key(name)));
+}
+
+/// Waits until nobody else holds the lock of this name, and holds it until the transaction ends.
+inline void lock_until_commit(Connection& connection, std::string const& name) {
   landfall::SqlText sql;
   sql << "SELECT pg_advisory_xact_lock($1::bigint)";
-  connection.run(sql, {std::to_string(static_cast<std::int64_t>(key))});
+  connection.run(sql, {lock_key_text(name)});
+}
+
+/// Does not wait. False: somebody else holds it.
+inline bool try_lock_until_commit(Connection& connection, std::string const& name) {
+  landfall::SqlText sql;
+  sql << "SELECT pg_try_advisory_xact_lock($1::bigint)";
+  return connection.run(sql, {lock_key_text(name)}).text(0, 0) == "t";
 }
 
 inline void lock_until_commit(Connection& connection, landfall::TableName const& table) {

@@ -38,8 +38,8 @@ void create_marks_table(Connection& connection, TableName const& marks) {
   connection.run(sql);
 }
 
-void lock_batch(Connection& connection, landfall::BatchMark const& mark) {
-  lock_until_commit(connection, fmt::format("{} {} {}", mark.run, mark.batch, mark.stream));
+std::string lock_of(landfall::BatchMark const& mark) {
+  return fmt::format("{} {} {}", mark.run, mark.batch, mark.stream);
 }
 
 void add_marks(Connection& connection, TableName const& marks, landfall::CopyIn const& rows) {

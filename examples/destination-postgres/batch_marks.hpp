@@ -13,8 +13,8 @@ namespace postgres {
 landfall::TableName marks_table(std::string const& schema);
 void create_marks_table(Connection& connection, landfall::TableName const& marks);
 
-/// Until the end of the transaction nobody else loads this batch, or asks for it.
-void lock_batch(Connection& connection, landfall::BatchMark const& mark);
+/// Until the end of the transaction whoever holds the lock of this name loads this batch, or asks for it.
+std::string lock_of(landfall::BatchMark const& mark);
 void add_marks(Connection& connection, landfall::TableName const& marks, landfall::CopyIn const& rows);
 landfall::IntervalSet numbers_of(Connection& connection, landfall::TableName const& marks,
                                  landfall::BatchMark const& mark);

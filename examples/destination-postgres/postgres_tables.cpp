@@ -100,17 +100,32 @@ landfall::ValueLimits value_limits() {
   return limits;
 }
 
-awaitable<void> PostgresTables::ensure_marks() {
-  if (has_marks_) co_return;
+awaitable<void> PostgresTables::ensure_own_tables() {
+  if (has_own_tables_) co_return;
   TableName const marks = marks_table(connections_.settings().schema);
-  auto make = [&marks](Connection& connection) {
+  TableName const runs = runs_table(connections_.settings().schema);
+  auto make = [&](Connection& connection) {
     lock_until_commit(connection, marks.schema.text());
-    if (table_exists(connection, marks)) return;
     create_schema_if_missing(connection, marks.schema);
-    create_marks_table(connection, marks);
+    if (!table_exists(connection, marks)) create_marks_table(connection, marks);
+    if (!table_exists(connection, runs)) create_runs_table(connection, runs);
   };
   co_await connections_.transact(make);
-  has_marks_ = true;
+  has_own_tables_ = true;
+}
+
+std::optional<RunWork> PostgresTables::work_on(TableName const& table, std::string batch) {
+  auto const run = runs_.of(table);
+  if (!run) return std::nullopt;
+  return RunWork{*run, std::move(batch), ++last_attempt_};
+}
+
+/// Until the transaction ends whoever holds the lock makes this change, and the run of the work is not over.
+void PostgresTables::begin_change(Connection& connection, std::optional<RunWork> const& work,
+                                  std::string const& lock) const {
+  if (!work) return lock_until_commit(connection, lock);
+  enter_run(connection, runs_table(connections_.settings().schema), *work);
+  lock_for_work(connection, *work, lock);
 }
 
 void PostgresTables::drop_table(Connection& connection, TableName const& table) const {
@@ -195,8 +210,9 @@ awaitable<landfall::TablesThere> PostgresTables::owners(std::vector<Identifier> 
 }
 
 awaitable<void> PostgresTables::create(TableName table, TableSchema schema, std::optional<TableNote> note) {
+  auto const work = work_on(table);
   auto make = [&](Connection& connection) {
-    lock_until_commit(connection, table);
+    begin_change(connection, work, to_string(table));
     bool const is_there = table_exists(connection, table) && schema_of(connection, table) == schema;
     if (!is_there) create_table(connection, table, schema);
     if (note) write_note(connection, table, *note);
@@ -205,8 +221,10 @@ awaitable<void> PostgresTables::create(TableName table, TableSchema schema, std:
 }
 
 awaitable<void> PostgresTables::alter_all(std::vector<landfall::TableAlteration> alterations) {
+  if (alterations.empty()) co_return;
+  auto const work = work_on(alterations.front().table);  // all are of one stream
   auto change_them = [&](Connection& connection) {
-    for (landfall::TableAlteration const& one : alterations) lock_until_commit(connection, one.table);
+    for (auto const& one : alterations) begin_change(connection, work, to_string(one.table));
     for (landfall::TableAlteration const& one : alterations) alter_one(connection, one);
   };
   co_await connections_.transact(change_them);
@@ -228,26 +246,30 @@ void PostgresTables::alter_one(Connection& connection, landfall::TableAlteration
 }
 
 awaitable<void> PostgresTables::claim(TableName table, TableNote note) {
+  auto const work = work_on(table);
   auto write = [&](Connection& connection) {
-    lock_until_commit(connection, table);
+    begin_change(connection, work, to_string(table));
     write_note(connection, table, note);
   };
   co_await connections_.transact(write);
 }
 
 awaitable<void> PostgresTables::drop(TableName table) {
+  auto const work = work_on(table);
   auto drop_it = [&](Connection& connection) {
-    lock_until_commit(connection, table);
+    begin_change(connection, work, to_string(table));
     drop_table(connection, table);
   };
   co_await connections_.transact(drop_it);
 }
 
 awaitable<RowCounts> PostgresTables::copy_in(landfall::CopyIn rows) {
-  co_await ensure_marks();
+  co_await ensure_own_tables();
   TableName const marks = marks_table(connections_.settings().schema);
+  landfall::BatchId const id = rows.records.id();
+  auto const work = work_on(rows.table, fmt::format("{}.{}", id.value, id.part));
   auto copy = [&](Connection& connection) {
-    lock_batch(connection, rows.mark);
+    begin_change(connection, work, lock_of(rows.mark));
     landfall::CopyIn left = rows;
     left.records = landfall::not_loaded_of(rows.records, postgres::numbers_of(connection, marks, rows.mark));
     RowCounts counts;
@@ -263,28 +285,42 @@ awaitable<RowCounts> PostgresTables::copy_in(landfall::CopyIn rows) {
 }
 
 awaitable<landfall::IntervalSet> PostgresTables::numbers_of(landfall::BatchMark mark) {
-  co_await ensure_marks();
+  co_await ensure_own_tables();
   TableName const marks = marks_table(connections_.settings().schema);
   auto look = [&](Connection& connection) {
-    lock_batch(connection, mark);
+    lock_until_commit(connection, lock_of(mark));
     return postgres::numbers_of(connection, marks, mark);
   };
   co_return co_await connections_.transact(look);
 }
 
-awaitable<void> PostgresTables::forget_runs(std::string stream) {
-  co_await ensure_marks();
+awaitable<void> PostgresTables::begin_run(landfall::StreamRun run, std::vector<TableName> tables) {
+  co_await ensure_own_tables();
   TableName const marks = marks_table(connections_.settings().schema);
-  auto forget = [&](Connection& connection) { postgres::forget_runs(connection, marks, stream); };
-  co_await connections_.transact(forget);
+  TableName const runs = runs_table(connections_.settings().schema);
+  auto begin = [&](Connection& connection) {
+    postgres::begin_run(connection, runs, run);
+    forget_runs(connection, marks, run.stream);
+  };
+  co_await connections_.transact(begin);
+  runs_.begin(run, tables);
+}
+
+awaitable<void> PostgresTables::end_run(landfall::StreamRun run) {
+  co_await ensure_own_tables();
+  TableName const runs = runs_table(connections_.settings().schema);
+  auto end = [&](Connection& connection) { postgres::end_run(connection, runs, run); };
+  co_await connections_.transact(end);
+  runs_.end(run);
 }
 
 // In the three below: where the source is gone, an earlier call, or run, was applied of which nobody knew.
 
 awaitable<RowCounts> PostgresTables::move_rows(TableName from, TableName to, TableSchema schema) {
+  auto const work = work_on(to);
   auto move = [&](Connection& connection) {
     RowCounts counts;
-    lock_until_commit(connection, to);
+    begin_change(connection, work, to_string(to));
     if (!table_exists(connection, from)) return counts;
     std::vector<Identifier> columns = names_of(schema);
     std::ranges::copy(carry_columns(connection, from, to, schema), std::back_inserter(columns));
@@ -298,9 +334,10 @@ awaitable<RowCounts> PostgresTables::move_rows(TableName from, TableName to, Tab
 
 awaitable<RowCounts> PostgresTables::upsert(TableName from, TableName to, TableSchema schema, landfall::UpsertRule rule,
                                             Source source) {
+  auto const work = work_on(to);
   auto merge = [&](Connection& connection) {
     RowCounts counts;
-    lock_until_commit(connection, to);
+    begin_change(connection, work, to_string(to));
     if (!table_exists(connection, from)) return counts;
     std::string const done = ensure_replica_identity(connection, to);
     auto const note = note_of(connection, to);
@@ -315,8 +352,9 @@ awaitable<RowCounts> PostgresTables::upsert(TableName from, TableName to, TableS
 }
 
 awaitable<void> PostgresTables::replace(TableName target, TableName source, std::optional<TableName> done_with) {
+  auto const work = work_on(target);
   auto swap = [&](Connection& connection) {
-    lock_until_commit(connection, target);
+    begin_change(connection, work, to_string(target));
     if (!table_exists(connection, source)) return;
     if (table_exists(connection, target)) {
       take_place_of(connection, target, source);

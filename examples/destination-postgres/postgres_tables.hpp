@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,7 @@
 
 #include "connections.hpp"
 #include "settings.hpp"
+#include "stream_runs.hpp"
 
 namespace postgres {
 
@@ -22,6 +24,7 @@ landfall::ValueLimits value_limits();
 ///
 /// Atomic:  each call is a transaction. It begins with an advisory lock of what it changes: so a call that is repeated
 ///          waits for the end of an earlier one of which nobody knows, and sees what came of it.
+/// Runs:    stream_runs.hpp.
 /// Threads: any.
 class PostgresTables final : public landfall::TableOperations {
  public:
@@ -40,7 +43,8 @@ class PostgresTables final : public landfall::TableOperations {
   landfall::awaitable<void> drop(landfall::TableName table) override;
   landfall::awaitable<landfall::RowCounts> copy_in(landfall::CopyIn rows) override;
   landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;
-  landfall::awaitable<void> forget_runs(std::string stream) override;
+  landfall::awaitable<void> begin_run(landfall::StreamRun run, std::vector<landfall::TableName> tables) override;
+  landfall::awaitable<void> end_run(landfall::StreamRun run) override;
   landfall::awaitable<landfall::RowCounts> move_rows(landfall::TableName from, landfall::TableName to,
                                                      landfall::TableSchema schema) override;
   landfall::awaitable<landfall::RowCounts> upsert(landfall::TableName from, landfall::TableName to,
@@ -50,7 +54,9 @@ class PostgresTables final : public landfall::TableOperations {
                                     std::optional<landfall::TableName> done_with) override;
 
  private:
-  landfall::awaitable<void> ensure_marks();
+  landfall::awaitable<void> ensure_own_tables();
+  std::optional<RunWork> work_on(landfall::TableName const& table, std::string batch = "-");
+  void begin_change(Connection& connection, std::optional<RunWork> const& work, std::string const& lock) const;
   void drop_table(Connection& connection, landfall::TableName const& table) const;
   void take_place_of(Connection& connection, landfall::TableName const& target,
                      landfall::TableName const& source) const;
@@ -62,7 +68,9 @@ class PostgresTables final : public landfall::TableOperations {
 
   Connections connections_;
   landfall::Notices notices_;
-  std::atomic<bool> has_marks_ = false;
+  landfall::StreamRuns runs_;
+  std::atomic<std::uint64_t> last_attempt_ = 0;
+  std::atomic<bool> has_own_tables_ = false;
 };
 
 }  // namespace postgres

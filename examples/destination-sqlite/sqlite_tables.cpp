@@ -46,7 +46,7 @@ landfall::ValueLimits value_limits() {
 }
 
 SqliteTables::SqliteTables(std::string path, int patience_ms, landfall::Notices notices)
-    : path_(std::move(path)), patience_ms_(patience_ms), notices_(std::move(notices)) {}
+    : path_(std::move(path)), patience_ms_(patience_ms), notices_(std::move(notices)), run_locks_(path_) {}
 
 namespace {
 
@@ -169,8 +169,16 @@ awaitable<landfall::IntervalSet> SqliteTables::numbers_of(landfall::BatchMark ma
   co_return co_await on_database([&](Database& database) { return marked_numbers(database, mark); });
 }
 
-awaitable<void> SqliteTables::forget_runs(std::string stream) {
-  co_await change([&](Database& database) { sqlite::forget_runs(database, stream); });
+// What an earlier process had under way ended with it: so it is enough that there is no other.
+awaitable<void> SqliteTables::begin_run(landfall::StreamRun run, std::vector<TableName>) {
+  co_await change([&](Database& database) {
+    run_locks_.take(run.stream);
+    forget_runs(database, run.stream);
+  });
+}
+
+awaitable<void> SqliteTables::end_run(landfall::StreamRun run) {
+  co_await on_database([&](Database&) { run_locks_.give_back(run.stream); });
 }
 
 awaitable<RowCounts> SqliteTables::move_rows(TableName from, TableName to, TableSchema schema) {

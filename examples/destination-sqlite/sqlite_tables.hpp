@@ -10,6 +10,7 @@
 #include <landfall/table/table_operations.hpp>
 
 #include "database.hpp"
+#include "run_locks.hpp"
 
 namespace sqlite {
 
@@ -46,7 +47,8 @@ class SqliteTables final : public landfall::TableOperations {
   landfall::awaitable<void> drop(landfall::TableName table) override;
   landfall::awaitable<landfall::RowCounts> copy_in(landfall::CopyIn rows) override;
   landfall::awaitable<landfall::IntervalSet> numbers_of(landfall::BatchMark mark) override;
-  landfall::awaitable<void> forget_runs(std::string stream) override;
+  landfall::awaitable<void> begin_run(landfall::StreamRun run, std::vector<landfall::TableName> tables) override;
+  landfall::awaitable<void> end_run(landfall::StreamRun run) override;
   landfall::awaitable<landfall::RowCounts> move_rows(landfall::TableName from, landfall::TableName to,
                                                      landfall::TableSchema schema) override;
   landfall::awaitable<landfall::RowCounts> upsert(landfall::TableName from, landfall::TableName to,
@@ -66,6 +68,7 @@ class SqliteTables final : public landfall::TableOperations {
   int const patience_ms_;
   landfall::Notices const notices_;
   std::mutex mutex_;
+  RunLocks run_locks_;
   std::unique_ptr<Database> database_;
 };
 

@@ -110,6 +110,13 @@ TableLoader::~TableLoader() {
 // ---- tables ----
 
 awaitable<void> TableLoader::start() {
+  // Once: when this is called again, a later sync may have taken over, and must not be taken over in turn.
+  if (!has_begun_) {
+    std::vector<TableName> tables = {tables_.final_table, tables_.work_table, tables_.attempt_table,
+                                     tables_.swap_table};
+    co_await operations_.begin_run(run(), std::move(tables));
+    has_begun_ = true;
+  }
   auto const final_table = co_await find(tables_.final_table);
   auto const work_table = co_await find(tables_.work_table);
   plan(final_table, work_table);
@@ -121,7 +128,6 @@ awaitable<void> TableLoader::start() {
   // An empty stream has an empty table. Where the final one is to be replaced it stays as it is until then.
   if (!is_replacement(plan_.when_complete)) co_await ensure(tables_.final_table);
   co_await ensure(target());
-  co_await operations_.forget_runs(to_string(tables_.final_table));
   let_go_of_columns();
 }
 
@@ -379,6 +385,8 @@ awaitable<ProbeResult> TableLoader::probe(BatchId batch) {
   co_return loaded.contains_all(asked_for) ? ProbeResult::applied : ProbeResult::not_applied;
 }
 
+StreamRun TableLoader::run() const { return StreamRun(to_string(tables_.final_table), run_); }
+
 BatchMark TableLoader::mark_of(BatchId batch) const {
   return BatchMark(to_string(tables_.final_table), batch.is_unique_over_processes() ? std::string() : run_,
                    batch.value);
@@ -405,12 +413,16 @@ void TableLoader::give_back(std::shared_ptr<TableRows> rows) {
 // ---- the end ----
 
 awaitable<void> TableLoader::close(StreamOutcome outcome) {
-  LoadPlan::End const end = outcome.succeeded() ? plan_.when_complete : plan_.otherwise;
-  if (end != LoadPlan::End::nothing && kept_columns_) make_columns_again();
-  co_await finish(end);
-  tables_.columns = ColumnNames();
-  schema_ = TableSchema();
-  note_ = TableNote();
+  if (!has_finished_) {
+    LoadPlan::End const end = outcome.succeeded() ? plan_.when_complete : plan_.otherwise;
+    if (end != LoadPlan::End::nothing && kept_columns_) make_columns_again();
+    co_await finish(end);
+    tables_.columns = ColumnNames();
+    schema_ = TableSchema();
+    note_ = TableNote();
+    has_finished_ = true;  // when this is called again, the run may have ended
+  }
+  co_await operations_.end_run(run());
 }
 
 // May be called again when it failed on its way: each step leaves what is needed for doing it all once more.

@@ -90,6 +90,7 @@ class TableLoader final : public StreamLoader {
   awaitable<void> settle_leftover();
   awaitable<void> finish(LoadPlan::End end);
   UpsertRule upsert_rule() const;
+  StreamRun run() const;
   BatchMark mark_of(BatchId batch) const;
   void require_all(RecordBatch const& records, RowCounts counts) const;
   std::shared_ptr<TableRows> take_rows();
@@ -107,7 +108,9 @@ class TableLoader final : public StreamLoader {
   TableNote note_;      // of each of the stream's tables
   std::optional<KeptColumns> kept_columns_;
   LoadPlan plan_;
-  bool has_warned_ = false;  // start() may be called again
+  bool has_begun_ = false;     // the run
+  bool has_finished_ = false;  // all but the run's end
+  bool has_warned_ = false;    // start() may be called again
 
   std::mutex mutex_;
   std::map<BatchId, IntervalSet> asked_for_;  // batches of this process that were begun, with their records

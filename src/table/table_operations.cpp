@@ -61,6 +61,29 @@ awaitable<void> TableOperations::alter(TableName table, SchemaChange change, Tab
   co_await alter_all(std::move(one));
 }
 
+Error run_is_over(StreamRun const& run) {
+  return config_error(
+      "another sync of stream {} took over, and this one changes nothing of it any more: let one sync of a stream run "
+      "at a time",
+      run.stream);
+}
+
+void StreamRuns::begin(StreamRun const& run, std::vector<TableName> const& tables) {
+  std::lock_guard const lock(mutex_);
+  for (TableName const& table : tables) runs_.insert_or_assign(table, run);
+}
+
+void StreamRuns::end(StreamRun const& run) {
+  std::lock_guard const lock(mutex_);
+  std::erase_if(runs_, [&run](auto const& entry) { return entry.second == run; });
+}
+
+std::optional<StreamRun> StreamRuns::of(TableName const& table) const {
+  std::lock_guard const lock(mutex_);
+  auto const found = runs_.find(table);
+  return found == runs_.end() ? std::nullopt : std::optional(found->second);
+}
+
 RecordBatch not_loaded_of(RecordBatch const& records, IntervalSet const& loaded) {
   std::vector<RecordNumber> numbers;
   for (Record const& record : records) {

@@ -373,7 +373,7 @@ TEST_F(PostgresFailures, EachOperationIsAppliedOnceAlsoWhenItsCommitWasLost) {
     run_cut(cut_off.create(users, schema(), {}));
     run_cut(cut_off.alter(users, change_between(users, schema(), schema(true)), schema(true), {}));
     EXPECT_EQ(run(tables.find(users))->schema, schema(true));
-    run(cut_off.forget_runs("public.users"));  // which makes the table of marks
+    run(cut_off.numbers_of(landfall::BatchMark("public.users", "run", 1)));  // which makes the table of marks
     run_cut(cut_off.copy_in(two_rows_for(users, 1)));
     EXPECT_EQ(count("SELECT count(*) FROM users"), 2);
     run(cut_off.create(waiting, waiting_schema(), {}));
@@ -391,7 +391,9 @@ TEST_F(PostgresFailures, EachOperationIsAppliedOnceAlsoWhenItsCommitWasLost) {
     run_cut(cut_off.replace(users, swap, waiting));
     EXPECT_EQ(count("SELECT count(*) FROM users"), 0);
     EXPECT_FALSE(run(tables.find(waiting)).has_value());
-    run_cut(cut_off.forget_runs("public.users"));
+    landfall::StreamRun const next("public.users", "next");
+    run_cut(cut_off.begin_run(next, {}));
+    run_cut(cut_off.end_run(next));
     run_cut(cut_off.drop(users));
     EXPECT_FALSE(run(tables.find(users)).has_value());
     EXPECT_EQ(count("SELECT count(*) FROM _landfall_batches"), 0);

@@ -85,8 +85,11 @@ TEST_F(PostgresPublications, ATableThatWillTakeItsPlaceIsPublished) {
 TEST_F(PostgresPublications, PublishedMarksCanBeForgotten) {
   copy(users, records());
   sql("CREATE PUBLICATION p FOR ALL TABLES");
-  run(tables.forget_runs("public.users"));
+  landfall::StreamRun const next("public.users", "next");
+  run(tables.begin_run(next, {}));
   EXPECT_EQ(ask("SELECT count(*) FROM _landfall_batches"), Rows{"0"});
+  run(tables.end_run(next));
+  EXPECT_EQ(ask("SELECT count(*) FROM _landfall_runs"), Rows{"0"});
 }
 
 TEST_F(PostgresPublications, WhoPublishesSomeColumnsOnlyIsToldWhatToDo) {

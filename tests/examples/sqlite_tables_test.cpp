@@ -138,6 +138,27 @@ class StepCounter {
   inline static long hundreds_ = 0;
 };
 
+TEST_F(SqliteTables, ASecondSyncOfAStreamIsRefusedWhileTheFirstOneLives) {
+  StreamRun const first("users", "first"), second("users", "second");
+  auto other = std::make_unique<sqlite::SqliteTables>(path, 1000);
+  run(other->begin_run(first, {}));
+  try {
+    run(tables.begin_run(second, {}));
+    ADD_FAILURE() << "two syncs load one stream";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.error_class(), ErrorClass::config);
+    EXPECT_NE(error.message().find("another sync of stream users"), std::string::npos) << error.message();
+  }
+  run(tables.begin_run(StreamRun("orders", "second"), {}));  // another stream
+  run(other->end_run(first));
+  run(tables.begin_run(second, {}));
+  EXPECT_THROW(run(other->begin_run(first, {})), Error);
+  run(tables.end_run(second));
+  run(other->begin_run(first, {}));
+  other.reset();  // as a process that is killed
+  run(tables.begin_run(second, {}));
+}
+
 TEST_F(SqliteTables, AnUpsertCostsWhatItsBatchIsAndNotWhatTheTableIs) {
   TableSchema const schema = schema_with({"id", "part", "at"}, {Identifier("id"), Identifier("part")});
   TableSchema const waiting = schema_with({"id", "part", "at", "_landfall_read_order"});

@@ -42,6 +42,7 @@ class FakeTables final : public TableOperations {
   std::set<Identifier> schemas;
   std::map<TableName, std::string> others;  ///< what stands in the way: name -> kind
   std::vector<std::string> calls;           ///< that changed something
+  std::map<std::string, std::string> runs;  ///< of each stream the one that counts
 
   /// What a trigger of somebody's does: such a row is left out without an error.
   std::function<bool(TableName const& table, StoredRow const& row)> leaves_out;
@@ -154,13 +155,21 @@ class FakeTables final : public TableOperations {
     co_return marks_[key_of(mark)];
   }
 
-  awaitable<void> forget_runs(std::string stream) override {
-    begin("forget_runs");
+  awaitable<void> begin_run(StreamRun run, std::vector<TableName>) override {
+    begin("begin_run");
     std::erase_if(marks_, [&](auto const& entry) {
-      auto const& [of_stream, run, batch] = entry.first;
-      return of_stream == stream && !run.empty();
+      auto const& [of_stream, of_run, batch] = entry.first;
+      return of_stream == run.stream && !of_run.empty();
     });
-    co_return end("");
+    runs[run.stream] = run.id;
+    co_return applied("begin_run");
+  }
+
+  awaitable<void> end_run(StreamRun run) override {
+    begin("end_run");
+    auto const counts = runs.find(run.stream);
+    if (counts != runs.end() && counts->second == run.id) runs.erase(counts);
+    co_return applied("end_run");
   }
 
   awaitable<RowCounts> move_rows(TableName from, TableName to, TableSchema schema) override {
@@ -282,6 +291,10 @@ class FakeTables final : public TableOperations {
 
   void begin(std::string const& call) const {
     if (fault) fault(call, false);
+  }
+  /// Of a call that changes no table.
+  void applied(std::string const& call) const {
+    if (fault) fault(call, true);
   }
   void end(std::string call) {
     std::string const name = call.substr(0, call.find(' '));

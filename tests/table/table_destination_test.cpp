@@ -633,6 +633,39 @@ TEST_F(TableDestinationTest, TheFirstBatchesOfTwoProcessesAreNotTheSame) {
   EXPECT_EQ(rows().size(), 2U);
 }
 
+// ---- runs ----
+
+TEST_F(TableDestinationTest, ARunBeginsOnceHoweverOftenItsStartFails) {
+  int begun = 0;
+  int failures_left = 3;
+  store.fault = [&](std::string const& call, bool applied) {
+    if (call == "begin_run") begun += applied ? 1 : 0;
+    if (call == "create" && failures_left-- > 0) throw transient_error("the store is busy");
+  };
+  EXPECT_THROW(begin(), Error);
+  EXPECT_THROW(simulation.run_coroutine(loader->start()), Error);
+  EXPECT_THROW(simulation.run_coroutine(loader->start()), Error);
+  simulation.run_coroutine(loader->start());
+  EXPECT_EQ(begun, 1) << "a later sync that has taken over must not be taken over in turn";
+}
+
+TEST_F(TableDestinationTest, ARunEndsLastAndWhatWasDoneBeforeIsNotDoneAgain) {
+  in(dedup, 1, 0);
+  begin();
+  load({{R"({"id":1})"}});
+  EXPECT_EQ(store.runs.size(), 1U);
+  bool is_lost = true;
+  store.fault = [&](std::string const& call, bool) {
+    if (call == "end_run" && std::exchange(is_lost, false)) throw unknown_outcome_error("the connection was lost");
+  };
+  EXPECT_THROW(close(), Error);
+  store.calls.clear();
+  close();
+  EXPECT_EQ(store.calls, Rows());
+  EXPECT_EQ(store.runs.size(), 0U);
+  EXPECT_EQ(rows(), Rows{"1 - -"});
+}
+
 // ---- rows that are left out in silence ----
 
 TEST_F(TableDestinationTest, AStoreThatLeavesRowsOutAndCommitsIsFoundOut) {

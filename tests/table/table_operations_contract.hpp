@@ -281,7 +281,7 @@ TEST_P(TableOperationsContract, MarksOfRunsAreForgottenOfOneStreamAlone) {
   BatchMark const for_good("main.users", "", 1);
   BatchMark const of_another("main.orders", "run", 1);
   for (BatchMark const& mark : {of_run, for_good, of_another}) copy(table, {{R"({"id":1})"}}, mark);
-  run(operations.forget_runs("main.users"));
+  run(operations.begin_run(StreamRun("main.users", "next"), {table}));
   EXPECT_EQ(run(operations.numbers_of(of_run)).count(), 0U);
   EXPECT_EQ(run(operations.numbers_of(for_good)).count(), 1U);
   EXPECT_EQ(run(operations.numbers_of(of_another)).count(), 1U);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <landfall/destination/record_batch.hpp>
 #include <landfall/protocol/catalog.hpp>
 #include <landfall/runtime/awaitable.hpp>
+#include <landfall/runtime/error.hpp>
 #include <landfall/runtime/interval_set.hpp>
 #include <landfall/table/identifier.hpp>
 #include <landfall/table/load_plan.hpp>
@@ -103,6 +105,34 @@ IntervalSet numbers_in(RecordBatch const& records);
 /// Those whose numbers are not in `loaded`.
 RecordBatch not_loaded_of(RecordBatch const& records, IntervalSet const& loaded);
 
+/// One sync of a stream: of two that work on the same tables only the later one counts.
+struct StreamRun {
+  StreamRun() = default;
+  StreamRun(std::string of_stream, std::string run_id) : stream(std::move(of_stream)), id(std::move(run_id)) {}
+
+  std::string stream;  ///< its name in the store
+  std::string id;      ///< of the process
+  friend bool operator==(StreamRun const&, StreamRun const&) = default;
+};
+
+/// Errors: is one, of class config, for a call of a run that is over because a later one has begun.
+Error run_is_over(StreamRun const& run);
+
+/// For a store: which of this process's runs changes a table.
+///
+/// Threads: any.
+class StreamRuns {
+ public:
+  void begin(StreamRun const& run, std::vector<TableName> const& tables);
+  void end(StreamRun const& run);
+  /// Nothing: the table belongs to no run, and whoever calls may change it.
+  std::optional<StreamRun> of(TableName const& table) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<TableName, StreamRun> runs_;
+};
+
 /// Rows to be appended to a table.
 struct CopyIn {
   CopyIn() = default;
@@ -140,6 +170,9 @@ struct UpsertRule {
 ///          acknowledged that a store has left out in silence. RowCounts::require_whole() is for the store itself.
 /// Repeats: a call whose outcome nobody knows is made again: create() of what is there with this schema already, and
 ///          drop() of what is not, do nothing but to write the note.
+/// Runs:    a call that changes tables of a run (begin_run()) changes nothing once the run is over: not even one that
+/// was
+///          sent by a process which is gone, and that the store has been working on since.
 /// Threads: any number of calls at once, of different streams; one at a time for a stream, but for copy_in().
 /// Errors:  by class, as StreamLoader's: transient_error when it was not applied and may work later,
 ///          unknown_outcome_error when nobody knows, config_error when the user must change something.
@@ -181,8 +214,14 @@ class TableOperations {
   virtual awaitable<RowCounts> copy_in(CopyIn rows) = 0;
   /// The numbers of the records that came with this batch.
   virtual awaitable<IntervalSet> numbers_of(BatchMark mark) = 0;
-  /// Drops the marks of a stream that have a run: those of earlier processes.
-  virtual awaitable<void> forget_runs(std::string stream) = 0;
+
+  /// From now on these tables are changed by this run, and by no earlier one of the stream, of whatever process: what
+  /// of those is under way is ended, or waited for. Their marks are dropped, but for those without a run. A store whose
+  /// files one process at a time has may refuse instead.
+  /// Errors: Error(config) where another process is at it, and must not be disturbed.
+  virtual awaitable<void> begin_run(StreamRun run, std::vector<TableName> tables) = 0;
+  /// Nothing of the run is applied any more. Of one that is over, or has not begun, nothing is done.
+  virtual awaitable<void> end_run(StreamRun run) = 0;
 
   /// Appends all rows of `from`, of the columns of `schema`, to `to`, and drops `from`. Errors:
   /// RowCounts::require_whole(), and both tables stay as they are.
