@@ -150,7 +150,7 @@ std::string Statement::text(int column) const {
 }
 
 Database::Database(std::string const& path, int patience_ms, Interruption* interruption)
-    : path_(path), patience_(patience_ms) {
+    : path_(path), busy_timeout_(patience_ms) {
   refuse_what_is_no_file(path);
   sqlite3* opened = nullptr;
   int const code =
@@ -204,8 +204,8 @@ int Database::wait_for_others(void* self, int times) noexcept {
 bool Database::wait_for_others() noexcept {
   constexpr std::chrono::milliseconds longest{20};
   auto const waited = std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - waits_since_);
-  if (waited >= patience_) return false;
-  auto const pause = std::min(longest, patience_ - waited);
+  if (waited >= busy_timeout_) return false;
+  auto const pause = std::min(longest, busy_timeout_ - waited);
   if (interruption_ != nullptr) return interruption_->sleep_for(pause);
   std::this_thread::sleep_for(pause);
   return true;

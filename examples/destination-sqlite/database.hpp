@@ -139,7 +139,7 @@ class Database {
   void require_in_place();
 
   std::string path_;
-  std::chrono::milliseconds patience_;
+  std::chrono::milliseconds busy_timeout_;
   Interruption* interruption_ = nullptr;
   std::chrono::steady_clock::time_point waits_since_;
   std::unique_ptr<sqlite3, Close> database_;

@@ -14,6 +14,7 @@
 #include <landfall/runtime/assert.hpp>
 
 #include "connector/exit_code.hpp"
+#include "runtime/out_of_memory.hpp"
 
 namespace landfall {
 
@@ -22,18 +23,6 @@ namespace {
 std::atomic<FdSink*> sink_for_last_words = nullptr;
 std::new_handler other_new = nullptr;
 std::terminate_handler other_terminate = nullptr;
-
-bool is_about_memory() noexcept {
-  auto const failure = std::current_exception();
-  if (!failure) return false;
-  try {
-    std::rethrow_exception(failure);
-  } catch (std::bad_alloc const&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
 
 void print_that_memory_is_missing(FdSink& sink) noexcept {
   using std::chrono::milliseconds;
@@ -60,7 +49,7 @@ void print_that_memory_is_missing(FdSink& sink) noexcept {
 
 // What throws std::bad_alloc itself comes here.
 [[noreturn]] void end_process() {
-  if (is_about_memory()) end_without_memory();
+  if (is_out_of_memory(std::current_exception())) end_without_memory();
   if (other_terminate != nullptr) other_terminate();
   std::abort();
 }

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <exception>
 #include <list>
-#include <new>
 #include <optional>
 #include <utility>
 
@@ -26,6 +25,8 @@
 #include <landfall/runtime/error.hpp>
 #include <landfall/runtime/wait_list.hpp>
 
+#include "runtime/out_of_memory.hpp"
+
 namespace landfall {
 
 namespace {
@@ -41,16 +42,6 @@ bool is_unwinding(std::exception_ptr const& failure) {
     return is_cancellation(both.first_exception());
   } catch (...) {
     return is_cancellation(failure);
-  }
-}
-
-bool is_out_of_memory(std::exception_ptr const& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (std::bad_alloc const&) {
-    return true;
-  } catch (...) {
-    return false;
   }
 }
 

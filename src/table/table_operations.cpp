@@ -71,11 +71,19 @@ Error run_is_over(StreamRun const& run) {
 void StreamRuns::begin(StreamRun const& run, std::vector<TableName> const& tables) {
   std::lock_guard const lock(mutex_);
   for (TableName const& table : tables) runs_.insert_or_assign(table, run);
+  tables_.insert_or_assign(run.stream, tables);
 }
 
 void StreamRuns::end(StreamRun const& run) {
   std::lock_guard const lock(mutex_);
-  std::erase_if(runs_, [&run](auto const& entry) { return entry.second == run; });
+  auto const found = tables_.find(run.stream);
+  if (found == tables_.end()) return;
+  for (TableName const& table : found->second) {
+    auto const of = runs_.find(table);
+    if (of == runs_.end() || of->second != run) return;  // a later one has begun
+    runs_.erase(of);
+  }
+  tables_.erase(found);
 }
 
 std::optional<StreamRun> StreamRuns::of(TableName const& table) const {
@@ -85,6 +93,7 @@ std::optional<StreamRun> StreamRuns::of(TableName const& table) const {
 }
 
 RecordBatch not_loaded_of(RecordBatch const& records, IntervalSet const& loaded) {
+  if (loaded.count() == 0) return records;  // as a rule
   std::vector<RecordNumber> numbers;
   for (Record const& record : records) {
     if (loaded.contains_all(Interval{record.number(), record.number() + 1})) numbers.push_back(record.number());

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <stdexcept>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -41,8 +42,16 @@ class PostgresRuns : public PostgresFixture {
     holder.run(statement);
   }
   void await_held_commit() {
-    while (ask("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
-               "AND query = 'COMMIT'") != Rows{"1"}) {
+    await(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND "
+        "query = 'COMMIT'",
+        "1");
+  }
+  /// Until the server gives this answer.
+  void await(landfall::SqlLiteral question, std::string const& answer) {
+    auto const deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (ask(question) != Rows{answer}) {
+      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("the server never says " + answer);
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }
@@ -127,10 +136,9 @@ TEST_F(PostgresRuns, AnAttemptThatWasGivenUpIsEndedWhereItIsInTheWay) {
   RealCall<RowCounts> given_up(pool.get_executor(), first.copy_in(rows));
   await_held_commit();
   RealCall<RowCounts> repeated(pool.get_executor(), first.copy_in(rows));
-  while (ask("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'lf % "
-             "1.% 1'") != Rows{"0"}) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  await(
+      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'lf % 1.% 1'",
+      "0");
   let_commit();
   EXPECT_EQ(repeated.get().written, 1U);
   EXPECT_EQ(given_up.get().written, 1U);  // tried again, and found

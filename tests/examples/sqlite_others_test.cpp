@@ -97,6 +97,16 @@ TEST_F(SqliteOthers, RecordsThatARuleOfTheUsersDoesNotTakeAreRejectedAllAtOnce) 
        "_airbyte_extracted_at TIMESTAMPTZ_TEXT NOT NULL, _airbyte_meta JSON_TEXT NOT NULL, "
        "_airbyte_generation_id BIGINT, id BIGINT NOT NULL CHECK (id <> 2))",
        {1, 2, 3}},
+      {"what would be left out in silence",
+       "DROP TABLE users; CREATE TABLE users (_airbyte_raw_id TEXT NOT NULL, _airbyte_extracted_at TIMESTAMPTZ_TEXT "
+       "NOT "
+       "NULL, _airbyte_meta JSON_TEXT NOT NULL, _airbyte_generation_id BIGINT, id BIGINT UNIQUE ON CONFLICT IGNORE)",
+       {3}},
+      {"what would replace another row in silence",
+       "DROP TABLE users; CREATE TABLE users (_airbyte_raw_id TEXT NOT NULL, _airbyte_extracted_at TIMESTAMPTZ_TEXT "
+       "NOT "
+       "NULL, _airbyte_meta JSON_TEXT NOT NULL, _airbyte_generation_id BIGINT, id BIGINT UNIQUE ON CONFLICT REPLACE)",
+       {3}},
   };
   for (RuleOfUsers const& rule : rules) {
     SCOPED_TRACE(rule.name);

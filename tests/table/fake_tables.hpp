@@ -132,20 +132,19 @@ class FakeTables final : public TableOperations {
   awaitable<RowCounts> copy_in(CopyIn rows) override {
     begin("copy_in");
     Table const& there = existing(rows.table);
-    IntervalSet numbers = marks_[key_of(rows.mark)];
+    IntervalSet& loaded = marks_[key_of(rows.mark)];
+    RecordBatch const left = not_loaded_of(rows.records, loaded);
     std::vector<StoredRow> made;  // all or none
-    for (Record const& record : rows.records) {
-      Interval const number{record.number(), record.number() + 1};
-      if (numbers.contains_all(number)) continue;
-      numbers.add(number);
+    for (Record const& record : left) {
       made.push_back(stored(rows.rows->read(record), *rows.schema));
       give_all_columns(made.back(), there.schema);
     }
-    std::size_t const there_before = rows.records.size() - made.size();
+    std::size_t const there_before = rows.records.size() - left.size();
     RowCounts counts = put(std::move(made), rows.table, {});
     counts.to_write += there_before;
     counts.written += there_before;
-    marks_[key_of(rows.mark)] = std::move(numbers);
+    IntervalSet const numbers = numbers_in(left);
+    for (auto const& [first, last] : numbers.intervals()) loaded.add(Interval{first, last});
     end(fmt::format("copy {} rows into {}", rows.records.size(), to_string(rows.table)));
     co_return counts;
   }

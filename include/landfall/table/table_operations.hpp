@@ -131,6 +131,7 @@ class StreamRuns {
  private:
   mutable std::mutex mutex_;
   std::map<TableName, StreamRun> runs_;
+  std::map<std::string, std::vector<TableName>> tables_;  // of each stream that has a run
 };
 
 /// Rows to be appended to a table.
